@@ -1,0 +1,111 @@
+"""`Graph`: the ops and tensor shapes of one network, free of any device or framework.
+
+A graph is what both sources of networks agree on: the tracing backend of
+`spaces` writes one, `read_tflite` reads one from a file. Ops carry TensorFlow
+Lite's builtin names and its weight layouts, so that a traced network and the
+file exported from it are the same thing to `lower`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Shape = tuple[int, ...]
+"""NHWC for rank 4; batch is 1 wherever the GPU delegate is to run the graph."""
+
+
+class GraphError(ValueError):
+    """A network that cannot be represented or is inconsistent; the message names the op."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A run-time tensor (an activation, not a weight)."""
+
+    shape: Shape
+    dtype: str = "float32"
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation in TensorFlow Lite's vocabulary.
+
+    `kind`: builtin name, e.g. "CONV_2D", "TRANSPOSE_CONV", "LOGISTIC".
+    `inputs`, `outputs`: ids of run-time tensors (indices of `Graph.tensors`).
+    `constants`: shapes of the constant inputs in the file's order: weights as
+        OHWI (CONV_2D, TRANSPOSE_CONV), 1HWC (DEPTHWISE_CONV_2D), OI
+        (FULLY_CONNECTED), then the bias. Integer arguments (paddings, axes,
+        sizes, permutations) are in `attrs`, not here.
+    `attrs`: `stride` (h, w), `dilation` (h, w), `padding` "SAME" | "VALID",
+        `kernel` (h, w) for pooling, `activation` (a fused one, e.g. "RELU"),
+        `block` for DEPTH_TO_SPACE and SPACE_TO_DEPTH, `axes` and `keep_dims`
+        for reductions, `axis` for concatenation and split, `paddings`
+        ((before, after), ...), `begin`/`end`/`strides` and `*_mask` for slices,
+        `align_corners` and `half_pixel_centers` for resizes. Absent means
+        TensorFlow Lite's default.
+    """
+
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    constants: tuple[Shape, ...] = ()
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A network with fixed shapes: `ops` in execution order over `tensors`.
+
+    `inputs` and `outputs` are tensor ids.
+    """
+
+    tensors: tuple[Tensor, ...]
+    ops: tuple[Op, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Number of constant elements (weights and biases)."""
+        return sum(math.prod(shape) for op in self.ops for shape in op.constants)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of convolutions and fully connected layers, unpadded."""
+        return sum(op_macs(op, self.tensors) for op in self.ops)
+
+
+def op_macs(op: Op, tensors: tuple[Tensor, ...]) -> int:
+    """Multiply-accumulates of one op; 0 unless a (transposed) convolution or fully connected."""
+    if not op.constants:
+        return 0
+    weights = op.constants[0]
+    if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D"):
+        per_pixel = math.prod(weights)
+        return math.prod(tensors[op.outputs[0]].shape[:3]) * per_pixel
+    if op.kind == "TRANSPOSE_CONV":
+        return math.prod(tensors[op.inputs[0]].shape[:3]) * math.prod(weights)
+    if op.kind == "FULLY_CONNECTED":
+        return math.prod(tensors[op.outputs[0]].shape[:-1]) * math.prod(weights)
+    return 0
+
+
+def check_graph(graph: Graph) -> None:
+    """Raise `GraphError` where an op reads a tensor that nothing has written before it."""
+    written = set(graph.inputs)
+    for index, op in enumerate(graph.ops):
+        for tensor in op.inputs:
+            if tensor not in written:
+                raise GraphError(f"op {index} {op.kind} reads tensor {tensor} before it is written")
+        written.update(op.outputs)
+    for tensor in graph.outputs:
+        if tensor not in written:
+            raise GraphError(f"graph output {tensor} is never written")
