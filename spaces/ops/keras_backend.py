@@ -1,0 +1,306 @@
+"""The Keras backend: a network function to a trainable `keras.Model`.
+
+The network function is run again on every call, with its layers handed back in
+the order in which the first run made them. So the ops of the model, and of the
+file exported from it, stand in the order in which the network was written, and
+one model serves every image size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .protocol import LEAKY_SLOPE, Activation, Init, Interpolation, Padding
+
+_BUILD_SIZE = 128
+"""Side of the symbolic input that the layers are made on; any multiple of 128 would do."""
+
+_POINTWISE: dict[str, Callable[[Any], Any]] = {
+    "relu": keras.ops.relu,
+    "leaky_relu": lambda x: keras.ops.leaky_relu(x, negative_slope=LEAKY_SLOPE),
+    "hard_swish": keras.ops.hard_silu,
+    "tanh": keras.ops.tanh,
+    "sigmoid": keras.ops.sigmoid,
+}
+
+
+class KerasOps:
+    """`Ops` over Keras tensors. Makes layers when `layers` is None, else uses them in order.
+
+    `named` holds the layers that were given a name and `taps` their input tensors.
+    """
+
+    def __init__(self, layers: Sequence[keras.layers.Layer] | None = None) -> None:
+        self.made: list[keras.layers.Layer] = []
+        self.named: dict[str, keras.layers.Layer] = {}
+        self.taps: dict[str, Any] = {}
+        self._replay: Iterator[keras.layers.Layer] | None = None if layers is None else iter(layers)
+
+    def _layer(self, make: Callable[[], keras.layers.Layer]) -> keras.layers.Layer:
+        if self._replay is not None:
+            return next(self._replay)
+        self.made.append(make())
+        return self.made[-1]
+
+    def channels(self, x: Any) -> int:
+        """See `Ops.channels`."""
+        return int(x.shape[-1])
+
+    def conv(
+        self,
+        x: Any,
+        channels: int,
+        kernel: int = 3,
+        *,
+        stride: int = 1,
+        padding: Padding = "same",
+        bias: bool = True,
+        init: Init = "default",
+        name: str | None = None,
+    ) -> Any:
+        """See `Ops.conv`."""
+        layer = self._layer(
+            lambda: keras.layers.Conv2D(
+                channels,
+                kernel,
+                strides=stride,
+                padding=padding,
+                use_bias=bias,
+                kernel_initializer=_initializer(init),
+            )
+        )
+        if name is not None:
+            self.named[name] = layer
+            self.taps[name] = x
+        return layer(x)
+
+    def depthwise(self, x: Any, kernel: int = 3, *, stride: int = 1) -> Any:
+        """See `Ops.depthwise`."""
+        layer = self._layer(
+            lambda: keras.layers.DepthwiseConv2D(
+                kernel, strides=stride, padding="same", depthwise_initializer="he_normal"
+            )
+        )
+        return layer(x)
+
+    def transposed_conv(self, x: Any, channels: int, kernel: int = 2, *, stride: int = 2) -> Any:
+        """See `Ops.transposed_conv`."""
+        layer = self._layer(
+            lambda: keras.layers.Conv2DTranspose(
+                channels, kernel, strides=stride, padding="same", kernel_initializer="he_normal"
+            )
+        )
+        return layer(x)
+
+    def activation(self, x: Any, kind: Activation) -> Any:
+        """See `Ops.activation`."""
+        if kind == "linear":
+            return x
+        if kind == "prelu":
+            # A slope of zero would be folded into RELU by the converter.
+            start = keras.initializers.Constant(0.25)
+            layer = self._layer(
+                lambda: keras.layers.PReLU(alpha_initializer=start, shared_axes=[1, 2])
+            )
+            return layer(x)
+        return _POINTWISE[kind](x)
+
+    def add(self, x: Any, y: Any) -> Any:
+        """See `Ops.add`."""
+        return keras.ops.add(x, y)
+
+    def multiply(self, x: Any, y: Any) -> Any:
+        """See `Ops.multiply`."""
+        return keras.ops.multiply(x, y)
+
+    def concat(self, tensors: Sequence[Any]) -> Any:
+        """See `Ops.concat`."""
+        return keras.ops.concatenate(list(tensors), axis=-1)
+
+    def max_pool(self, x: Any, size: int = 2) -> Any:
+        """See `Ops.max_pool`."""
+        return keras.ops.max_pool(x, size, size, padding="valid")
+
+    def average_pool(self, x: Any, size: int = 2) -> Any:
+        """See `Ops.average_pool`."""
+        return keras.ops.average_pool(x, size, size, padding="valid")
+
+    def global_average(self, x: Any) -> Any:
+        """See `Ops.global_average`."""
+        return keras.ops.mean(x, axis=(1, 2), keepdims=True)
+
+    def resize(self, x: Any, factor: int, interpolation: Interpolation = "nearest") -> Any:
+        """See `Ops.resize`."""
+        size = (x.shape[1] * factor, x.shape[2] * factor)
+        return keras.ops.image.resize(x, size, interpolation=interpolation)
+
+    def depth_to_space(self, x: Any, block: int) -> Any:
+        """See `Ops.depth_to_space`."""
+        return keras.ops.depth_to_space(x, block)
+
+    def space_to_depth(self, x: Any, block: int) -> Any:
+        """See `Ops.space_to_depth`."""
+        return keras.ops.space_to_depth(x, block)
+
+    def dilated_depthwise(
+        self, x: Any, kernel: int = 3, *, dilation: int = 1, padding: Padding = "same"
+    ) -> Any:
+        """See `Ops.dilated_depthwise`."""
+        layer = self._layer(
+            lambda: keras.layers.DepthwiseConv2D(
+                kernel, padding=padding, dilation_rate=dilation, depthwise_initializer="he_normal"
+            )
+        )
+        return layer(x)
+
+    def channel_bias(self, x: Any) -> Any:
+        """See `Ops.channel_bias`."""
+        return self._layer(ChannelBias)(x)
+
+    def scale(self, x: Any, factor: float) -> Any:
+        """See `Ops.scale`."""
+        return keras.ops.multiply(x, factor)
+
+    def shift(self, x: Any, offset: float) -> Any:
+        """See `Ops.shift`."""
+        return keras.ops.add(x, offset)
+
+    def power(self, x: Any, exponent: float) -> Any:
+        """See `Ops.power`."""
+        return keras.ops.power(x, exponent)
+
+    def subtract(self, x: Any, y: Any) -> Any:
+        """See `Ops.subtract`."""
+        return keras.ops.subtract(x, y)
+
+    def instance_norm(self, x: Any) -> Any:
+        """See `Ops.instance_norm`."""
+        return self._layer(InstanceNorm)(x)
+
+    def reflect_pad(self, x: Any, amount: int) -> Any:
+        """See `Ops.reflect_pad`."""
+        around = (amount, amount)
+        return keras.ops.pad(x, ((0, 0), around, around, (0, 0)), mode="reflect")
+
+    def channel_range(self, x: Any, begin: int, end: int) -> Any:
+        """See `Ops.channel_range`."""
+        return x[:, :, :, begin:end]
+
+    def channel(self, x: Any, index: int) -> Any:
+        """See `Ops.channel`."""
+        return x[:, :, :, index]
+
+    def stack(self, tensors: Sequence[Any]) -> Any:
+        """See `Ops.stack`."""
+        return keras.ops.stack(list(tensors), axis=-1)
+
+    def global_max(self, x: Any) -> Any:
+        """See `Ops.global_max`."""
+        return keras.ops.max(x, axis=(1, 2), keepdims=True)
+
+    def channel_mean(self, x: Any) -> Any:
+        """See `Ops.channel_mean`."""
+        return keras.ops.mean(x, axis=3, keepdims=True)
+
+    def channel_max(self, x: Any) -> Any:
+        """See `Ops.channel_max`."""
+        return keras.ops.max(x, axis=3, keepdims=True)
+
+
+class ChannelBias(keras.layers.Layer):  # type: ignore[misc]
+    """[B, H, W, C] plus a learned [1, 1, 1, C]."""
+
+    def build(self, input_shape: Any) -> None:
+        """Make the bias, zero."""
+        self.bias = self.add_weight(shape=(1, 1, 1, input_shape[-1]), initializer="zeros")
+
+    def call(self, x: Any) -> Any:
+        """The sum."""
+        return x + self.bias
+
+
+class InstanceNorm(keras.layers.Layer):  # type: ignore[misc]
+    """Instance normalisation of [B, H, W, C] over H and W, with a learned scale and shift.
+
+    Ulyanov et al., 2016; epsilon as in PyNET-Bokeh. Written out, because the
+    normalisation layers of Keras export tensors of rank 5, which the delegate refuses.
+    """
+
+    epsilon = 1e-3
+
+    def build(self, input_shape: Any) -> None:
+        """Make `gamma`, one, and `beta`, zero, of [C]."""
+        self.gamma = self.add_weight(shape=(input_shape[-1],), initializer="ones")
+        self.beta = self.add_weight(shape=(input_shape[-1],), initializer="zeros")
+
+    def call(self, x: Any) -> Any:
+        """The normalised `x`."""
+        mean = keras.ops.mean(x, axis=(1, 2), keepdims=True)
+        # Fuses to the one op SQUARED_DIFFERENCE; keras.ops would leave SUB and MUL.
+        spread = tf.math.squared_difference(x, mean)
+        variance = keras.ops.mean(spread, axis=(1, 2), keepdims=True)
+        y = (x - mean) * keras.ops.rsqrt(variance + self.epsilon)
+        return y * self.gamma + self.beta
+
+
+class Network(keras.Model):  # type: ignore[misc]
+    """A network function as a Keras model: [B, H, W, input_channels] -> its output.
+
+    Weights are drawn from Keras' global seed (`keras.utils.set_random_seed`).
+    """
+
+    def __init__(
+        self, network: Callable[[KerasOps, Any], Any], input_channels: int, name: str = "network"
+    ) -> None:
+        super().__init__(name=name)
+        self._network = network
+        maker = KerasOps()
+        network(maker, keras.Input((_BUILD_SIZE, _BUILD_SIZE, input_channels)))
+        self.parts = maker.made
+        self.named = dict(maker.named)
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """Run the network; image sizes are static in every traced function."""
+        return self._network(KerasOps(self.parts), inputs)
+
+    def taps(self, inputs: Any) -> tuple[Any, dict[str, Any]]:
+        """The output and the input tensors of every named layer."""
+        ops = KerasOps(self.parts)
+        output = self._network(ops, inputs)
+        return output, ops.taps
+
+
+def _initializer(init: Init) -> Any:
+    if init == "zeros":
+        return "zeros"
+    if init == "identity":
+        return _identity
+    return "he_normal" if init == "random" else _passing_through
+
+
+def _passing_through(shape: tuple[int, ...], dtype: Any = None) -> Any:
+    """He-normal, but the first output channels pass the input channels through.
+
+    A fresh network then hands its input to its last layer beside random features, so the
+    closed-form fit of that layer starts every architecture near a linear transform of its
+    input. `shape`: (k, k, in, out).
+    """
+    kernel = np.array(keras.initializers.HeNormal()(shape))
+    same = min(shape[2], shape[3])
+    kernel[..., :same] = np.array(_identity(shape))[..., :same]
+    return keras.ops.convert_to_tensor(kernel, dtype=dtype)
+
+
+def _identity(shape: tuple[int, ...], dtype: Any = None) -> Any:
+    """A k x k kernel that passes every channel through. `shape`: (k, k, in, out)."""
+    kernel = np.zeros(shape, np.float32)
+    middle = (shape[0] - 1) // 2
+    for channel in range(min(shape[2], shape[3])):
+        kernel[middle, middle, channel, channel] = 1.0
+    return keras.ops.convert_to_tensor(kernel, dtype=dtype)

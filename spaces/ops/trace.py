@@ -1,0 +1,269 @@
+"""The tracing backend: a network function to a `Graph`, with no TensorFlow.
+
+Emits what the TensorFlow Lite converter emits for the Keras backend, op by op,
+except that activations stay ops of their own (`lower` splits fused ones anyway).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from latency.graph import Graph, GraphError, Op, Shape, Tensor
+
+from .protocol import Activation, Init, Interpolation, Padding
+
+_ACTIVATIONS = {
+    "relu": "RELU",
+    "leaky_relu": "LEAKY_RELU",
+    "prelu": "PRELU",
+    "hard_swish": "HARD_SWISH",
+    "tanh": "TANH",
+    "sigmoid": "LOGISTIC",
+}
+
+
+class TraceOps:
+    """`Ops` over tensor ids. One instance traces one network."""
+
+    def __init__(self) -> None:
+        self.tensors: list[Tensor] = []
+        self.ops: list[Op] = []
+
+    def input(self, shape: Shape) -> int:
+        """Declare a graph input of NHWC `shape`."""
+        self.tensors.append(Tensor(shape))
+        return len(self.tensors) - 1
+
+    def emit(
+        self,
+        kind: str,
+        inputs: tuple[int, ...],
+        shape: Shape,
+        constants: tuple[Shape, ...] = (),
+        attrs: dict[str, Any] | None = None,
+    ) -> int:
+        """Append one op and return the id of its output of `shape`."""
+        self.tensors.append(Tensor(shape))
+        out = len(self.tensors) - 1
+        self.ops.append(Op(kind, inputs, (out,), constants, attrs if attrs is not None else {}))
+        return out
+
+    def channels(self, x: int) -> int:
+        """See `Ops.channels`."""
+        return self.tensors[x].shape[3]
+
+    def conv(
+        self,
+        x: int,
+        channels: int,
+        kernel: int = 3,
+        *,
+        stride: int = 1,
+        padding: Padding = "same",
+        bias: bool = True,
+        init: Init = "default",
+        name: str | None = None,
+    ) -> int:
+        """See `Ops.conv`."""
+        n, h, w, c = self.tensors[x].shape
+        shape = (
+            n,
+            _strided(h, kernel, stride, padding),
+            _strided(w, kernel, stride, padding),
+            channels,
+        )
+        weights = (channels, kernel, kernel, c)
+        # The converter writes a zero bias for a convolution that has none.
+        attrs = {"stride": (stride, stride), "dilation": (1, 1), "padding": padding.upper()}
+        return self.emit("CONV_2D", (x,), shape, (weights, (channels,)), attrs)
+
+    def depthwise(self, x: int, kernel: int = 3, *, stride: int = 1) -> int:
+        """See `Ops.depthwise`."""
+        n, h, w, c = self.tensors[x].shape
+        shape = (n, -(-h // stride), -(-w // stride), c)
+        attrs = {"stride": (stride, stride), "dilation": (1, 1), "padding": "SAME"}
+        constants = ((1, kernel, kernel, c), (c,))
+        return self.emit("DEPTHWISE_CONV_2D", (x,), shape, constants, attrs)
+
+    def transposed_conv(self, x: int, channels: int, kernel: int = 2, *, stride: int = 2) -> int:
+        """See `Ops.transposed_conv`."""
+        n, h, w, c = self.tensors[x].shape
+        shape = (n, h * stride, w * stride, channels)
+        attrs = {"stride": (stride, stride), "padding": "SAME"}
+        constants = ((channels, kernel, kernel, c), (channels,))
+        return self.emit("TRANSPOSE_CONV", (x,), shape, constants, attrs)
+
+    def activation(self, x: int, kind: Activation) -> int:
+        """See `Ops.activation`."""
+        if kind == "linear":
+            return x
+        shape = self.tensors[x].shape
+        constants = ((1, 1, shape[3]),) if kind == "prelu" else ()
+        return self.emit(_ACTIVATIONS[kind], (x,), shape, constants)
+
+    def add(self, x: int, y: int) -> int:
+        """See `Ops.add`."""
+        return self.emit("ADD", (x, y), self.tensors[x].shape)
+
+    def multiply(self, x: int, y: int) -> int:
+        """See `Ops.multiply`."""
+        return self.emit("MUL", (x, y), self.tensors[x].shape)
+
+    def concat(self, tensors: Sequence[int]) -> int:
+        """See `Ops.concat`."""
+        n, h, w, _ = self.tensors[tensors[0]].shape
+        channels = sum(self.tensors[t].shape[3] for t in tensors)
+        return self.emit("CONCATENATION", tuple(tensors), (n, h, w, channels), (), {"axis": 3})
+
+    def max_pool(self, x: int, size: int = 2) -> int:
+        """See `Ops.max_pool`."""
+        return self._pool("MAX_POOL_2D", x, size)
+
+    def average_pool(self, x: int, size: int = 2) -> int:
+        """See `Ops.average_pool`."""
+        return self._pool("AVERAGE_POOL_2D", x, size)
+
+    def _pool(self, kind: str, x: int, size: int) -> int:
+        n, h, w, c = self.tensors[x].shape
+        attrs = {"stride": (size, size), "kernel": (size, size), "padding": "VALID"}
+        return self.emit(kind, (x,), (n, h // size, w // size, c), (), attrs)
+
+    def global_average(self, x: int) -> int:
+        """See `Ops.global_average`."""
+        n, _, _, c = self.tensors[x].shape
+        return self.emit("MEAN", (x,), (n, 1, 1, c), (), {"axes": (1, 2), "keep_dims": True})
+
+    def resize(self, x: int, factor: int, interpolation: Interpolation = "nearest") -> int:
+        """See `Ops.resize`."""
+        n, h, w, c = self.tensors[x].shape
+        kind = "RESIZE_NEAREST_NEIGHBOR" if interpolation == "nearest" else "RESIZE_BILINEAR"
+        attrs = {"align_corners": False, "half_pixel_centers": True}
+        return self.emit(kind, (x,), (n, h * factor, w * factor, c), (), attrs)
+
+    def depth_to_space(self, x: int, block: int) -> int:
+        """See `Ops.depth_to_space`."""
+        n, h, w, c = self.tensors[x].shape
+        if c % block**2:
+            raise GraphError(f"DEPTH_TO_SPACE: {c} channels do not divide by {block}x{block}")
+        shape = (n, h * block, w * block, c // block**2)
+        return self.emit("DEPTH_TO_SPACE", (x,), shape, (), {"block": block})
+
+    def space_to_depth(self, x: int, block: int) -> int:
+        """See `Ops.space_to_depth`."""
+        n, h, w, c = self.tensors[x].shape
+        if h % block or w % block:
+            raise GraphError(f"SPACE_TO_DEPTH: {h}x{w} does not divide by {block}")
+        shape = (n, h // block, w // block, c * block**2)
+        return self.emit("SPACE_TO_DEPTH", (x,), shape, (), {"block": block})
+
+    def dilated_depthwise(
+        self, x: int, kernel: int = 3, *, dilation: int = 1, padding: Padding = "same"
+    ) -> int:
+        """See `Ops.dilated_depthwise`."""
+        n, h, w, c = self.tensors[x].shape
+        span = dilation * (kernel - 1) + 1
+        shape = (n, _strided(h, span, 1, padding), _strided(w, span, 1, padding), c)
+        attrs = {"stride": (1, 1), "dilation": (dilation, dilation), "padding": padding.upper()}
+        constants = ((1, kernel, kernel, c), (c,))
+        return self.emit("DEPTHWISE_CONV_2D", (x,), shape, constants, attrs)
+
+    def channel_bias(self, x: int) -> int:
+        """See `Ops.channel_bias`."""
+        return self._with_constant("ADD", x, (1, 1, 1, self.channels(x)))
+
+    def scale(self, x: int, factor: float) -> int:
+        """See `Ops.scale`."""
+        return self._with_constant("MUL", x, ())
+
+    def shift(self, x: int, offset: float) -> int:
+        """See `Ops.shift`."""
+        return self._with_constant("ADD", x, ())
+
+    def power(self, x: int, exponent: float) -> int:
+        """See `Ops.power`."""
+        return self._with_constant("POW", x, ())
+
+    def _with_constant(self, kind: str, x: int, constant: Shape) -> int:
+        return self.emit(kind, (x,), self.tensors[x].shape, (constant,))
+
+    def subtract(self, x: int, y: int) -> int:
+        """See `Ops.subtract`."""
+        return self.emit("SUB", (x, y), self.tensors[x].shape)
+
+    def instance_norm(self, x: int) -> int:
+        """See `Ops.instance_norm`."""
+        shape, per_channel = self.tensors[x].shape, (self.channels(x),)
+        mean = self.global_average(x)
+        variance = self.global_average(self.emit("SQUARED_DIFFERENCE", (x, mean), shape))
+        centred = self.subtract(x, mean)
+        stretch = self.shift(variance, 0.0)
+        stretch = self.emit("RSQRT", (stretch,), self.tensors[stretch].shape)
+        y = self._with_constant("MUL", self.multiply(centred, stretch), per_channel)
+        return self._with_constant("ADD", y, per_channel)
+
+    def reflect_pad(self, x: int, amount: int) -> int:
+        """See `Ops.reflect_pad`."""
+        n, h, w, c = self.tensors[x].shape
+        around = (amount, amount)
+        attrs = {"paddings": ((0, 0), around, around, (0, 0)), "mode": "REFLECT"}
+        return self.emit("MIRROR_PAD", (x,), (n, h + 2 * amount, w + 2 * amount, c), (), attrs)
+
+    def channel_range(self, x: int, begin: int, end: int) -> int:
+        """See `Ops.channel_range`."""
+        return self._slice(x, begin, end, (*self.tensors[x].shape[:3], end - begin))
+
+    def channel(self, x: int, index: int) -> int:
+        """See `Ops.channel`."""
+        masks = {"shrink_axis_mask": 0b1000}
+        return self._slice(x, index, index + 1, self.tensors[x].shape[:3], masks)
+
+    def _slice(
+        self, x: int, begin: int, end: int, shape: Shape, masks: dict[str, int] | None = None
+    ) -> int:
+        attrs = {
+            "begin": (0, 0, 0, begin),
+            "end": (0, 0, 0, end),
+            "strides": (1, 1, 1, 1),
+            "begin_mask": 0b0111,
+            "end_mask": 0b0111,
+            **(masks or {}),
+        }
+        return self.emit("STRIDED_SLICE", (x,), shape, (), attrs)
+
+    def stack(self, tensors: Sequence[int]) -> int:
+        """See `Ops.stack`."""
+        shape = (*self.tensors[tensors[0]].shape, len(tensors))
+        return self.emit("PACK", tuple(tensors), shape, (), {"axis": 3})
+
+    def global_max(self, x: int) -> int:
+        """See `Ops.global_max`."""
+        return self._reduce("REDUCE_MAX", x, (1, 2))
+
+    def channel_mean(self, x: int) -> int:
+        """See `Ops.channel_mean`."""
+        return self._reduce("MEAN", x, (3,))
+
+    def channel_max(self, x: int) -> int:
+        """See `Ops.channel_max`."""
+        return self._reduce("REDUCE_MAX", x, (3,))
+
+    def _reduce(self, kind: str, x: int, axes: tuple[int, ...]) -> int:
+        shape = tuple(1 if i in axes else size for i, size in enumerate(self.tensors[x].shape))
+        return self.emit(kind, (x,), shape, (), {"axes": axes, "keep_dims": True})
+
+
+def trace(network: Callable[[TraceOps, int], int], input_shape: tuple[int, int, int]) -> Graph:
+    """The graph of `network` on one frame of `input_shape` (H, W, C)."""
+    ops = TraceOps()
+    x = ops.input((1, *input_shape))
+    y = network(ops, x)
+    return Graph(tuple(ops.tensors), tuple(ops.ops), (x,), (y,))
+
+
+def _strided(size: int, kernel: int, stride: int, padding: Padding) -> int:
+    if padding == "valid":
+        size = size - kernel + 1
+    if size < 1:
+        raise GraphError(f"CONV_2D: a {kernel}x{kernel} kernel does not fit its input")
+    return -(-size // stride)

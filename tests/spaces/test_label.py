@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from spaces.architecture import Architecture
+from spaces.label import label
+from spaces.unet_spaces import SPACES
+from spaces.zoo import ZOO
+
+CHOICES = {
+    "packing": 1,
+    "stem": "conv3",
+    "stem_activation": "same",
+    "activation": "relu",
+    "conv": "conv3",
+    "levels": 2,
+    "stacks": 1,
+    "down": "strided",
+    "up": "transposed",
+    "skip": "add",
+    "width_0": 12,
+    "convs_0": 1,
+    "attention_0": True,
+    "width_1": 24,
+    "convs_1": 2,
+    "attention_1": True,
+    "width_2": 32,
+    "convs_2": 1,
+    "attention_2": False,
+    "head": "conv3",
+    "global_path": "none",
+}
+
+
+def test_a_plain_unet_reads_from_the_outside_in():
+    architecture = SPACES["unet_isp"].architecture(CHOICES)
+    assert label(architecture) == "p1 conv3 L2 w12-24-32 c1-2-1 strided/transposed add ca:110 relu"
+
+
+def test_what_differs_from_the_plain_case_is_appended():
+    changed = CHOICES | {
+        "stacks": 2,
+        "conv": "separable3",
+        "stem_activation": "tanh",
+        "skip": "none",
+        "head": "conv1",
+        "global_path": "linear",
+    }
+    assert label(SPACES["unet_isp"].architecture(changed)) == (
+        "p1 conv3 L2x2 w12-24-32 c1-2-1 separable3 strided/transposed no-skip ca:110 relu "
+        "stem:tanh head:conv1 +linear"
+    )
+
+
+@pytest.mark.parametrize("space", ["unet_isp", "unet_bokeh"])
+def test_different_architectures_have_different_labels(space):
+    rng = np.random.default_rng(0)
+    samples = {SPACES[space].sample(rng) for _ in range(2000)}
+    # Neighbours are where a forgotten choice would show.
+    samples |= {SPACES[space].mutate(a, rng) for a in list(samples)}
+    assert len({label(a) for a in samples}) == len(samples)
+
+
+def test_every_published_system_has_a_label():
+    for name in ZOO:
+        architecture = ZOO[name].architecture or Architecture.of("zoo", {"system": name})
+        assert label(architecture)
+    assert label(Architecture.of("zoo", {"system": "mincho"})) == "mincho"
+
+
+def test_an_unknown_space_is_written_out():
+    assert label(Architecture.of("mine", {"width": 8, "deep": True})) == "deep=True width=8"
