@@ -1,0 +1,1 @@
+"""The `lensnas` command line, one module per command group."""

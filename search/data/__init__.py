@@ -1,0 +1,1 @@
+"""Data: sample sets generated from photographs, the real data sets, batches."""
