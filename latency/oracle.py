@@ -1,0 +1,117 @@
+"""`LatencyOracle`: the run time of a network on a phone it never ran on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cost import fallback_ms
+from .delegate import lower
+from .graph import Graph
+from .kernel import CONVERSIONS, Fallback, Kernel, Lowering
+from .profile import DeviceProfile, load_profile
+
+_QUANTIZED = frozenset({"int8", "uint8"})
+_UNITS = {"gmac": "GMAC", "gbyte": "GB of activations", "kernels": "kernels"}
+
+
+@dataclass(frozen=True, slots=True)
+class KernelEstimate:
+    """One kernel and its share of the run time in ms."""
+
+    kernel: Kernel
+    ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyEstimate:
+    """A predicted run time in ms, with a 90 % interval and where the time goes.
+
+    `ms` = `fixed_ms` + `fallback_ms` + the sum of `kernels`. `fixed_ms` is paid
+    once a run; `fallback_ms` is a rough guess for the ops in `fallbacks`.
+    `notes` say what makes this estimate worse than the profile's usual ones.
+    """
+
+    ms: float
+    low_ms: float
+    high_ms: float
+    kernels: tuple[KernelEstimate, ...]
+    fallbacks: tuple[Fallback, ...]
+    notes: tuple[str, ...]
+    fixed_ms: float
+    fallback_ms: float
+
+    @property
+    def fully_delegated(self) -> bool:
+        """Whether the GPU runs every op."""
+        return not self.fallbacks
+
+
+class LatencyOracle:
+    """Predicts run times on the device of one profile (a profile, its name or its path)."""
+
+    def __init__(self, profile: DeviceProfile | str | Path) -> None:
+        self.profile = profile if isinstance(profile, DeviceProfile) else load_profile(profile)
+        self._model = self.profile.cost_model
+
+    def predict(self, graph: Graph) -> LatencyEstimate:
+        """Run time of one inference of `graph`.
+
+        The interval is multiplicative. It widens with the distance from the
+        networks the profile was fitted on, and where ops fall back to the CPU.
+
+        Raises `GraphError` where the graph is inconsistent.
+        """
+        lowering = lower(graph, self.profile.gpu)
+        price = self._model.kernel_ms
+        kernels = tuple([KernelEstimate(kernel, price(kernel)) for kernel in lowering.kernels])
+        fixed = self._model.run_ms
+        cpu = fallback_ms(lowering.fallbacks, self.profile.cpu) if lowering.fallbacks else 0.0
+        ms = fixed + cpu + math.fsum([estimate.ms for estimate in kernels])
+        notes, factor = self._doubts(graph, lowering, cpu)
+        return LatencyEstimate(
+            ms, ms / factor, ms * factor, kernels, lowering.fallbacks, notes, fixed, cpu
+        )
+
+    def _doubts(
+        self, graph: Graph, lowering: Lowering, cpu_ms: float
+    ) -> tuple[tuple[str, ...], float]:
+        """Notes on this estimate, and the factor of its interval."""
+        fit = self.profile.fit
+        notes = []
+        log_factor = math.log(fit.interval_factor)
+        if fit.status != "fitted":
+            notes.append(f"{fit.status} profile: {fit.source}")
+        for quantity, value in extent(lowering).items():
+            low, high = fit.valid_range.get(quantity, (0.0, math.inf))
+            if low <= value <= high:
+                continue
+            notes.append(
+                f"{value:.3g} {_UNITS[quantity]} is outside the fitted {low:.3g} to {high:.3g}"
+            )
+            # Nothing is known out there: a factor of two beyond the range makes
+            # either bound a factor of sqrt(2) wider.
+            beyond = low / value if value < low and value > 0 else max(value / high, 1.0)
+            log_factor += 0.5 * math.log(beyond)
+        if lowering.fallbacks:
+            first = lowering.fallbacks[0]
+            notes.append(
+                f"{len(lowering.fallbacks)} of {len(graph.ops)} ops run on the CPU, roughly "
+                f"{cpu_ms:.3g} ms (first: op {first.op_index} {first.kind}: {first.reason})"
+            )
+            log_factor *= 2
+        if any(tensor.dtype in _QUANTIZED for tensor in graph.tensors):
+            notes.append("quantised tensors are timed as float16, which is how the GPU runs them")
+        return tuple(notes), math.exp(log_factor)
+
+
+def extent(lowering: Lowering) -> dict[str, float]:
+    """The size of a network in the quantities a valid range is stated in."""
+    macs = moved = launches = 0
+    for kernel in lowering.kernels:
+        if kernel.kind not in CONVERSIONS:
+            macs += kernel.padded_macs
+            moved += kernel.read_bytes + kernel.write_bytes
+            launches += 1
+    return {"gmac": macs / 1e9, "gbyte": moved / 1e9, "kernels": launches}

@@ -1,0 +1,173 @@
+"""`DeviceProfile`: a phone's GPU, the prices fitted to it, and how far to trust them.
+
+A profile is one TOML file. Those in `latency/devices` are known by name; any
+other is loaded by its path.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .cost import FEATURES, RUN, CostModel, CpuRates
+from .gpu import Gpu
+from .graph import GraphError
+
+_DEVICES = Path(__file__).parent / "devices"
+RANGE_QUANTITIES = ("gmac", "gbyte", "kernels")
+"""What the valid range of a fit is stated in: padded GMAC, fused fp16 GB, kernel launches."""
+
+
+class ProfileError(GraphError):
+    """A device profile that does not exist or does not hold together."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitRow:
+    """One timing a profile was fitted on; `held_out_ms` is predicted from the other rows."""
+
+    name: str
+    measured_ms: float
+    fitted_ms: float
+    held_out_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Where a profile's coefficients come from, and the error to expect of them.
+
+    `status`: "fitted"; "calibration" where the rows are too few to validate the fit; "provisional"
+        for coefficients taken over from elsewhere.
+    `interval_factor`: the 90 % interval is [ms / factor, ms * factor].
+    `valid_range`: (lowest, highest) of the fitted networks, by `RANGE_QUANTITIES`.
+    """
+
+    status: str
+    source: str
+    date: str
+    interval_factor: float
+    valid_range: Mapping[str, tuple[float, float]]
+    rows: tuple[FitRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceProfile:
+    """Everything the oracle knows of a device. `hardware` is for the reader only."""
+
+    name: str
+    gpu: Gpu
+    coefficients: Mapping[str, float]
+    cpu: CpuRates
+    fit: Fit
+    hardware: Mapping[str, str | float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = {RUN, *FEATURES}
+        for name, value in self.coefficients.items():
+            if name not in known:
+                raise ProfileError(
+                    f"{self.name}: unknown coefficient {name!r}; known: {', '.join(sorted(known))}"
+                )
+            if not value >= 0:
+                raise ProfileError(f"{self.name}: coefficient {name} is {value}, not >= 0")
+        if not self.fit.interval_factor >= 1:
+            raise ProfileError(
+                f"{self.name}: interval_factor is {self.fit.interval_factor}, not >= 1"
+            )
+        for name in self.fit.valid_range:
+            if name not in RANGE_QUANTITIES:
+                raise ProfileError(f"{self.name}: valid_range of unknown quantity {name!r}")
+
+    @property
+    def cost_model(self) -> CostModel:
+        """A fresh cost model of this profile's coefficients."""
+        return CostModel(self.coefficients)
+
+
+def device_names() -> tuple[str, ...]:
+    """Names of the profiles that come with the package, sorted."""
+    return tuple(sorted(path.stem for path in _DEVICES.glob("*.toml")))
+
+
+def load_profile(name: str | Path) -> DeviceProfile:
+    """The profile called `name`, or the one in the .toml file at that path.
+
+    Raises `ProfileError` for an unknown name or an unusable file.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        if str(name) not in device_names():
+            raise ProfileError(
+                f"unknown device {str(name)!r}; known: {', '.join(device_names())}, "
+                "or a path to a .toml profile"
+            )
+        path = _DEVICES / f"{name}.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProfileError(f"{path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{path}: not a TOML file ({error})") from error
+    try:
+        return _parse(table)
+    except ProfileError:
+        raise
+    except KeyError as error:
+        raise ProfileError(f"{path}: {error.args[0]!r} is missing") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ProfileError(f"{path}: {error}") from error
+
+
+def _parse(table: dict[str, Any]) -> DeviceProfile:
+    fit = table["fit"]
+    return DeviceProfile(
+        name=table["name"],
+        gpu=Gpu(**table["gpu"]),
+        coefficients={name: float(value) for name, value in table["coefficients"].items()},
+        cpu=CpuRates(**table["cpu"]),
+        fit=Fit(
+            status=fit["status"],
+            source=fit["source"],
+            date=str(fit["date"]),
+            interval_factor=float(fit["interval_factor"]),
+            valid_range={
+                name: (float(low), float(high)) for name, (low, high) in fit["valid_range"].items()
+            },
+            rows=tuple(FitRow(**row) for row in fit.get("rows", ())),
+        ),
+        hardware=table.get("hardware", {}),
+    )
+
+
+def write_profile(profile: DeviceProfile, path: Path | str) -> None:
+    """Write `profile` as a TOML file that `load_profile` reads back equal."""
+    fit = asdict(profile.fit)
+    rows, valid_range = fit.pop("rows"), fit.pop("valid_range")
+    sections: list[tuple[str, Mapping[str, Any]]] = [
+        ("", {"name": profile.name}),
+        ("[hardware]", profile.hardware),
+        ("[gpu]", asdict(profile.gpu)),
+        ("# ms per unit of the features in latency/cost.py\n[coefficients]", profile.coefficients),
+        ("# rough: ops the GPU refuses\n[cpu]", asdict(profile.cpu)),
+        ("[fit]", fit),
+        ("[fit.valid_range]", valid_range),
+        *(("[[fit.rows]]", row) for row in rows),
+    ]
+    text = "\n".join(_section(header, values) for header, values in sections)
+    Path(path).write_text(text, encoding="utf-8")
+
+
+def _section(header: str, values: Mapping[str, Any]) -> str:
+    lines = [f"{name} = {_value(value)}" for name, value in values.items() if value is not None]
+    return "".join(f"{line}\n" for line in ([header] if header else []) + lines)
+
+
+def _value(value: str | float | Sequence[float]) -> str:
+    """A TOML value; TOML's basic strings escape as JSON's do, but for DEL."""
+    if isinstance(value, str):
+        return json.dumps(value).replace("\x7f", "\\u007f")
+    return repr(list(value)) if isinstance(value, Sequence) else repr(value)
