@@ -1,0 +1,6 @@
+"""Systems of the bokeh challenge; importing a module registers its systems."""
+
+from . import antins_cv as antins_cv
+from . import enerzai_bokeh as enerzai_bokeh
+from . import miaigo as miaigo
+from . import pynet_bokeh as pynet_bokeh

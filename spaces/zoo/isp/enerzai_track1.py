@@ -1,0 +1,40 @@
+"""ENERZAi track 1: found by architecture search with a latency penalty."""
+
+from spaces.zoo.system import ISP_INPUT, ZooSystem, in_space, register
+
+register(
+    ZooSystem(
+        name="enerzai_track1",
+        task="isp",
+        title="ENERZAi, track 1: searched UNet with channel attention",
+        published_team="ENERZAi (track 1)",
+        input_shape=ISP_INPUT,
+        confidence="low",
+        note="The report names the family (UNet, hourglass, channel attention); this point of "
+        "it has the published file size, but is 2.4 times faster than published.",
+        parameters=17_772,
+        **in_space(
+            "unet_isp",
+            {
+                "packing": 1,
+                "stem": "strided3",
+                "stem_activation": "same",
+                "activation": "relu",
+                "conv": "conv3",
+                "levels": 1,
+                "stacks": 1,
+                "down": "strided",
+                "up": "transposed",
+                "skip": "add",
+                "width_0": 12,
+                "convs_0": 1,
+                "attention_0": True,
+                "width_1": 24,
+                "convs_1": 1,
+                "attention_1": True,
+                "head": "conv3",
+                "global_path": "none",
+            },
+        ),
+    )
+)

@@ -1,0 +1,64 @@
+"""JMU-CVLab (LPIENet): a small network, then gamma, a tone curve and CBAM at full resolution.
+
+CBAM: Woo et al., ECCV 2018.
+"""
+
+from typing import Any
+
+from spaces.zoo.system import ISP_INPUT, ZooSystem, register
+
+
+def network(ops: Any, x: Any) -> Any:
+    """[1, H, W, 4] -> [1, 2H, 2W, 3]."""
+    x = ops.scale(x, 1 / 4096)
+    # The released file indexes the Bayer channels one by one, which the delegate refuses.
+    x = ops.stack([ops.channel(x, index) for index in range(4)])
+    x = ops.activation(ops.conv(x, 16), "tanh")
+    x = ops.activation(ops.conv(x, 16), "relu")
+    x = ops.activation(ops.conv(x, 12), "relu")
+    x = _tone_curve(ops, _gamma(ops, ops.depth_to_space(x, 2)))
+    y = ops.activation(ops.conv(x, 32), "relu")
+    y = _spatial_attention(ops, _channel_attention(ops, y))
+    return ops.add(ops.activation(ops.conv(y, 3), "tanh"), x)
+
+
+def _gamma(ops: Any, x: Any) -> Any:
+    return ops.power(ops.shift(x, 1e-8), 1 / 2.2)
+
+
+def _tone_curve(ops: Any, x: Any) -> Any:
+    """3 x**2 - 2 x**3."""
+    square = ops.scale(ops.multiply(x, x), 3.0)
+    return ops.subtract(square, ops.scale(ops.power(x, 3.0), 2.0))
+
+
+def _channel_attention(ops: Any, x: Any) -> Any:
+    gates = [_perceptron(ops, pool(x)) for pool in (ops.global_average, ops.global_max)]
+    return ops.multiply(x, ops.activation(ops.add(*gates), "sigmoid"))
+
+
+def _perceptron(ops: Any, x: Any) -> Any:
+    x_hidden = ops.activation(ops.conv(x, 4, 1), "relu")
+    return ops.conv(x_hidden, ops.channels(x), 1)
+
+
+def _spatial_attention(ops: Any, x: Any) -> Any:
+    pooled = ops.concat([ops.channel_mean(x), ops.channel_max(x)])
+    gate = ops.activation(ops.conv(pooled, 1, 7, bias=False), "sigmoid")
+    return ops.multiply(x, gate)
+
+
+register(
+    ZooSystem(
+        name="jmu_cvlab",
+        task="isp",
+        title="JMU-CVLab: LPIENet",
+        published_team="JMU-CVLab",
+        input_shape=ISP_INPUT,
+        network=network,
+        confidence="high",
+        note="The team's released file, with 1x1 convolutions for its fully connected layers, "
+        "the attention's two perceptrons unshared (292 parameters more) and no final clip.",
+        parameters=7_097,
+    )
+)

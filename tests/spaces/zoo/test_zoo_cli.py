@@ -1,0 +1,66 @@
+"""`lensnas zoo`, run as a user does."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from latency import LatencyOracle, lower, read_tflite
+from search.cli.zoo import app
+from search.errors import UserError
+from spaces.zoo import ZOO
+
+DEVICES = {"isp": "snapdragon-8-gen-1", "bokeh": "kirin-9000"}
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, arguments)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_list_as_json_has_every_system_and_the_oracles_prediction():
+    documents = json.loads(run("list", "--json").stdout)
+    assert [document["name"] for document in documents] == list(ZOO)
+    for document in documents:
+        system = ZOO[document["name"]]
+        oracle = LatencyOracle(DEVICES[system.task])
+        assert document["predicted_ms"] == oracle.predict(system.trace()).ms
+        assert document["low_ms"] < document["predicted_ms"] < document["high_ms"]
+        assert document["published"]["gpu_ms"] == system.published.gpu_ms
+
+
+def test_list_of_one_task_is_a_table_of_its_systems():
+    text = run("list", "--task", "bokeh").stdout
+    first_words = [line.split()[0] for line in text.splitlines() if line.strip()]
+    listed = [word for word in first_words if word in ZOO]
+    assert listed == [name for name in ZOO if ZOO[name].task == "bokeh"]
+
+
+def test_build_writes_the_system_with_all_its_weights(tmp_path):
+    path = tmp_path / "out.tflite"
+    result = run("build", "mialgo_track1", "-o", str(path), "--resolution", "64x96")
+    system = ZOO["mialgo_track1"]
+    graph = read_tflite(path)
+    gpu = LatencyOracle("snapdragon-8-gen-1").profile.gpu
+    assert graph.parameters == system.parameters
+    assert lower(graph, gpu).kernels == lower(system.trace((64, 96)), gpu).kernels
+    # The published file has 0.014 MiB; its size does not depend on the resolution.
+    assert path.stat().st_size / 2**20 == pytest.approx(system.published.size_mb, abs=0.001)
+    assert "random weights" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["list", "--task", "denoise"], "unknown task 'denoise'"),
+        (["build", "nobody", "-o", "x.tflite"], "no zoo system called 'nobody'"),
+        (["build", "mincho", "-o", "x.tflite", "--resolution", "64"], "write HxW"),
+        (["build", "mincho", "-o", "x.tflite", "--resolution", "64x90"], "multiples of 32"),
+        (["build", "mincho", "-o", "x.tflite", "--resolution", "0x32"], "multiples of 32"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, message):
+    with pytest.raises(UserError, match=message):
+        run(*arguments)

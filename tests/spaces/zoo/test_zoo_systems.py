@@ -1,0 +1,159 @@
+"""Every rebuilt system: its size, its cost and its ops against the measured rebuilds."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from spaces.unet_spaces import SPACES
+from spaces.zoo import ZOO
+from spaces.zoo.published import published_rows
+
+# GMAC at the challenge's resolution and op kinds of the exported file, ReLU left out
+# because the converter fuses most of them into convolutions.
+MEASURED = {
+    "mialgo_track1": (1.579, "CONV_2D 3 TANH 1 DEPTH_TO_SPACE 1"),
+    "enerzai_track1": (
+        1.363,
+        "CONV_2D 12 MEAN 3 LOGISTIC 3 MUL 3 TRANSPOSE_CONV 1 ADD 1 DEPTH_TO_SPACE 1",
+    ),
+    "multimedia_syenet": (
+        2.851,
+        "CONV_2D 8 PRELU 2 MUL 3 ADD 2 MEAN 1 LOGISTIC 1 DEPTH_TO_SPACE 1",
+    ),
+    "microisp_1_0": (
+        3.633,
+        "CONV_2D 120 PRELU 102 MEAN 12 LOGISTIC 12 MUL 15 ADD 15 TANH 6 DEPTH_TO_SPACE 3 "
+        "CONCATENATION 1",
+    ),
+    "microisp_0_5": (
+        1.817,
+        "CONV_2D 60 PRELU 51 MEAN 6 LOGISTIC 6 MUL 9 ADD 9 TANH 3 DEPTH_TO_SPACE 3 CONCATENATION 1",
+    ),
+    "dann_isp": (
+        361.557,
+        "CONV_2D 24 MAX_POOL_2D 3 RESIZE_NEAREST_NEIGHBOR 4 CONCATENATION 3 LOGISTIC 1",
+    ),
+    "pynet_v2_mobile": (
+        63.335,
+        "MIRROR_PAD 30 CONV_2D 46 PRELU 39 STRIDED_SLICE 12 MEAN 22 SQUARED_DIFFERENCE 10 ADD 52 "
+        "RSQRT 10 SUB 10 MUL 24 CONCATENATION 4 DEPTHWISE_CONV_2D 1 LOGISTIC 3 RESIZE_BILINEAR 2 "
+        "DEPTH_TO_SPACE 1 TANH 1",
+    ),
+    "jmu_cvlab": (
+        6.221,
+        # Four convolutions stand for the file's four fully connected layers.
+        "MUL 6 STRIDED_SLICE 4 PACK 1 CONV_2D 10 TANH 2 DEPTH_TO_SPACE 1 ADD 3 POW 2 SUB 1 MEAN 2 "
+        "REDUCE_MAX 2 LOGISTIC 2 CONCATENATION 1",
+    ),
+    "mincho": (7.854, "CONV_2D 8 DEPTHWISE_CONV_2D 4 ADD 1 TANH 1 DEPTH_TO_SPACE 1"),
+    "hitzst01_small": (
+        5.452,
+        "CONV_2D 27 PRELU 1 LEAKY_RELU 14 ADD 7 CONCATENATION 4 DEPTHWISE_CONV_2D 2 LOGISTIC 4 "
+        "MUL 4 MEAN 2 DEPTH_TO_SPACE 1",
+    ),
+    "hitzst01_large": (
+        153.488,
+        "CONV_2D 39 PRELU 1 LEAKY_RELU 21 ADD 10 CONCATENATION 6 DEPTHWISE_CONV_2D 3 LOGISTIC 6 "
+        "MUL 6 MEAN 3 DEPTH_TO_SPACE 1",
+    ),
+    "enerzai_track2": (
+        150.439,
+        "CONV_2D 19 MEAN 5 LOGISTIC 5 MUL 5 TRANSPOSE_CONV 2 CONCATENATION 2 DEPTH_TO_SPACE 1",
+    ),
+    "rainbow": (
+        3.817,
+        # Three convolutions for the gain module's fully connected layers, a sigmoid on them.
+        "CONV_2D 22 MAX_POOL_2D 4 MEAN 1 TRANSPOSE_CONV 4 CONCATENATION 4 DEPTH_TO_SPACE 1 "
+        "LOGISTIC 1 MUL 1",
+    ),
+    "mialgo_track2": (
+        1086.126,
+        "CONV_2D 225 ADD 112 AVERAGE_POOL_2D 3 TRANSPOSE_CONV 3 CONCATENATION 3 DEPTH_TO_SPACE 1",
+    ),
+    "antins_cv": (0.708, "CONV_2D 6 DEPTH_TO_SPACE 3 ADD 2"),
+    "enerzai_bokeh": (
+        42.203,
+        "CONV_2D 15 LEAKY_RELU 18 TRANSPOSE_CONV 4 CONCATENATION 4 DEPTH_TO_SPACE 1",
+    ),
+    "miaigo": (19.823, "CONV_2D 22 ADD 8 RESIZE_BILINEAR 4 CONCATENATION 3 TANH 1"),
+    "pynet_bokeh": (
+        1754.922,
+        "SPACE_TO_DEPTH 1 CONV_2D 133 LEAKY_RELU 141 MAX_POOL_2D 4 MEAN 152 SQUARED_DIFFERENCE 76 "
+        "ADD 166 RSQRT 76 SUB 76 MUL 153 TRANSPOSE_CONV 9 CONCATENATION 30 TANH 1",
+    ),
+}
+SMALL = [name for name in ZOO if ZOO[name].parameters < 400_000]
+
+
+def _kinds(text):
+    words = text.split()
+    return dict(zip(words[::2], map(int, words[1::2]), strict=True))
+
+
+def test_every_system_has_a_measured_rebuild():
+    assert set(ZOO) == set(MEASURED)
+
+
+@pytest.mark.parametrize("name", list(ZOO))
+def test_traced_cost_and_ops_are_the_measured_ones(name):
+    gmac, kinds = MEASURED[name]
+    graph = ZOO[name].trace()
+    # Half a digit of the measurement's three decimals.
+    assert graph.macs / 1e9 == pytest.approx(gmac, abs=0.00055)
+    counted = Counter(op.kind for op in graph.ops if op.kind != "RELU")
+    assert counted == _kinds(kinds)
+
+
+@pytest.mark.parametrize("name", list(ZOO))
+def test_output_is_the_challenge_image(name):
+    graph = ZOO[name].trace()
+    size = (1088, 1920) if ZOO[name].task == "isp" else (1024, 1024)
+    assert graph.tensors[graph.outputs[0]].shape == (1, *size, 3)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_parameters_of_the_keras_model(name):
+    from spaces.ops.keras_backend import Network
+
+    system = ZOO[name]
+    model = Network(system.network, system.input_shape[2])
+    assert model.count_params() == system.parameters
+
+
+@pytest.mark.parametrize("name", sorted(set(ZOO) - set(SMALL)))
+def test_parameters_of_the_trace(name):
+    """For networks too large to build here; scalars are constants of the file, not parameters."""
+    system = ZOO[name]
+    shapes = [shape for op in system.trace().ops for shape in op.constants]
+    assert system.trace().parameters - shapes.count(()) == system.parameters
+
+
+@pytest.mark.parametrize("name", list(ZOO))
+def test_published_row_exists_and_the_file_size_fits(name):
+    """fp32 weights are never more than the published MiB; for large networks they nearly are it."""
+    system = ZOO[name]
+    row = system.published
+    assert row in published_rows(system.task)
+    weights_mb = 4 * system.parameters / 2**20
+    assert weights_mb <= 1.08 * row.size_mb
+    if weights_mb > 1:
+        assert weights_mb >= 0.9 * row.size_mb
+
+
+@pytest.mark.parametrize("name", [n for n in ZOO if ZOO[n].architecture])
+def test_architectures_lie_in_their_space(name):
+    architecture = ZOO[name].architecture
+    space = SPACES[architecture.space]
+    assert space.architecture(architecture.choices) == architecture
+    assert space.trace(architecture, *ZOO[name].input_shape[:2]) == ZOO[name].trace()
+
+
+def test_importing_the_zoo_does_not_import_a_framework():
+    code = (
+        "import sys, spaces.zoo; print([m for m in ('tensorflow', 'keras', 'pandas')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
