@@ -1,0 +1,193 @@
+"""`StudyConfig`: one YAML file of studies/, validated; everything that defines a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from latency import load_profile
+from search.errors import UserError
+from search.samplers.registry import SAMPLERS
+from search.tasks import TASKS, Task
+from search.training.recipe import Recipe
+from spaces.architecture import Value
+from spaces.space import SearchSpace
+from spaces.unet_spaces import SPACES
+
+MAX_YAML_BYTES = 1_000_000
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Section):
+    """Which pairs to train on. `root` holds prepared sample data, or is the data set's folder."""
+
+    dataset: Literal["sample", "fujifilm", "zurich", "ebb"] = "sample"
+    root: Path = Path("runs/data")
+    train: int = Field(400, ge=8, le=100_000, description="sample data: training patches")
+    val: int = Field(48, ge=1, le=10_000, description="sample data: validation patches")
+    patch: int = Field(256, ge=64, le=1024, description="sample data: side of a patch")
+    seed: int = Field(0, ge=0)
+    allow_broken: int = Field(0, ge=0, description="real data: broken pairs to skip")
+    validation_images: int | None = Field(None, ge=1, description="real data: cap for validation")
+
+
+class SpaceConfig(_Section):
+    """The search space, optionally with some of its choices limited."""
+
+    name: str = ""
+    choices: dict[str, list[Value]] = {}
+
+
+class ObjectiveConfig(_Section):
+    """`score`: the challenge score alone. `pareto`: PSNR and run time. A run time over the
+    budget makes a candidate infeasible before it is trained."""
+
+    kind: Literal["score", "pareto"] = "score"
+    max_runtime_ms: float | None = Field(None, gt=0)
+
+
+class SamplerConfig(_Section):
+    """A registered sampler and its options."""
+
+    name: str = "tpe"
+    options: dict[str, Any] = {}
+
+
+class PruningConfig(_Section):
+    """Stop candidates at `rungs` (training steps) that lie clearly behind what others had there."""
+
+    rungs: list[int] = Field(min_length=1)
+    keep: float = Field(0.5, gt=0, le=1, description="share of candidates that passes a rung")
+    warm_up_trials: int = Field(4, ge=1, description="trials at a rung before any is pruned")
+    margin_db: float = Field(0.2, ge=0, description="a PSNR gap below this is noise")
+
+    @field_validator("rungs")
+    @classmethod
+    def _ascending(cls, rungs: list[int]) -> list[int]:
+        if rungs != sorted(set(rungs)) or rungs[0] < 1:
+            raise ValueError("rungs must be ascending positive steps")
+        return rungs
+
+
+class FinalsConfig(_Section):
+    """The last stage: the best few, and the baselines, trained longer with several seeds."""
+
+    top: int = Field(3, ge=1, le=100)
+    steps: int = Field(2000, ge=1)
+    seeds: int = Field(2, ge=1, le=20)
+
+
+class StudyConfig(_Section):
+    """One study. `trials` is the total of trained trials over all runs of the study."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    task: str
+    device: str = ""
+    data: DataConfig = DataConfig()
+    space: SpaceConfig = SpaceConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    sampler: SamplerConfig = SamplerConfig()
+    baselines: list[str] = []
+    trials: int = Field(ge=1, le=1_000_000)
+    seed: int = Field(0, ge=0, lt=2**31)
+    training: Recipe = Recipe()
+    pruning: PruningConfig | None = None
+    finals: FinalsConfig | None = FinalsConfig()
+    workers: int = Field(1, ge=1, le=256)
+    storage: str | None = Field(None, description="an Optuna storage URL; default: SQLite")
+    output: Path = Path("runs")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _task_defaults(cls, data: Any) -> Any:
+        """A task knows its phone and its space; a study need not repeat them."""
+        if not isinstance(data, dict) or data.get("task") not in TASKS:
+            return data
+        task = TASKS[data["task"]]
+        space = data.get("space") or {}
+        if isinstance(space, dict):
+            space = {**space, "name": space.get("name") or task.default_space}
+        return {**data, "device": data.get("device") or task.device, "space": space}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StudyConfig:
+        _require(self.task, TASKS, "task")
+        _require(self.space.name, SPACES, "search space")
+        _require(self.sampler.name, SAMPLERS, "sampler")
+        load_profile(self.device)
+        space = self.search_space()
+        if space.input_channels != TASKS[self.task].input_shape[2]:
+            raise ValueError(f"space {space.name} does not take the input of task {self.task}")
+        if self.pruning and self.pruning.rungs[-1] >= self.training.steps:
+            raise ValueError("pruning.rungs must lie below training.steps")
+        try:
+            SAMPLERS[self.sampler.name](space, 0, **self.sampler.options)
+        except TypeError as error:
+            raise ValueError(f"sampler.options: {error}") from None
+        return self
+
+    def search_space(self) -> SearchSpace:
+        """The study's space, its choices limited as configured."""
+        return SPACES[self.space.name].narrow(self.space.choices)
+
+    @property
+    def task_facts(self) -> Task:
+        """The study's `Task`."""
+        return TASKS[self.task]
+
+    @property
+    def directory(self) -> Path:
+        """Where the study keeps its storage, artifacts and reports."""
+        return self.output / self.name
+
+    @property
+    def storage_url(self) -> str:
+        """The Optuna storage: `storage`, or SQLite in the study's directory."""
+        return self.storage or f"sqlite:///{(self.directory / 'study.db').as_posix()}"
+
+
+def load_config(path: Path) -> StudyConfig:
+    """Read and validate a study file; UserError of one line for everything wrong in it."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read the study file {path}: {error.strerror}") from None
+    if len(text) > MAX_YAML_BYTES:
+        raise UserError(f"{path} is larger than a study file can be")
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(document, dict):
+        raise UserError(f"{path} must hold a mapping of settings, such as 'task: isp'")
+    return parse_config(document, str(path))
+
+
+def parse_config(document: dict[Any, Any], source: str) -> StudyConfig:
+    """Validate the mapping of a study file; `source` names it in errors."""
+    try:
+        return StudyConfig.model_validate(document)
+    except ValidationError as error:
+        raise UserError(f"{source}: {'; '.join(map(_readable, error.errors()[:5]))}") from None
+
+
+def _readable(error: Any) -> str:
+    """`training.steps: Input should be greater than 0 (got -1)`."""
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"there is no setting {place}"
+    message = error["msg"].removeprefix("Value error, ")
+    given = error.get("input")
+    shown = f" (got {given!r})" if place and isinstance(given, str | int | float) else ""
+    return f"{place}: {message}{shown}" if place else message
+
+
+def _require(name: str, registry: Any, noun: str) -> None:
+    if name not in registry:
+        raise ValueError(f"no {noun} called {name!r}; there are: {', '.join(registry)}")

@@ -1,0 +1,12 @@
+"""Samplers by name. Each factory makes a fresh Optuna sampler for one trial.
+
+A fresh sampler with a seed of (study seed, trial index) is what makes a resumed
+study equal an uninterrupted one: Optuna stores no random state. A new sampler
+is one file here and its import below.
+"""
+
+from .evolution import EvolutionSampler
+from .optuna_samplers import nsga2, random, tpe
+from .registry import SAMPLERS, SamplerFactory
+
+__all__ = ["SAMPLERS", "EvolutionSampler", "SamplerFactory", "nsga2", "random", "tpe"]

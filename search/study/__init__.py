@@ -1,0 +1,1 @@
+"""Studies: storage, candidates, workers, pruning, finals, and their results."""

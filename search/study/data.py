@@ -1,0 +1,55 @@
+"""A study's data: prepared or checked before the first candidate is asked for."""
+
+from __future__ import annotations
+
+from search.config import StudyConfig
+from search.data.check import open_dataset
+from search.data.folders import Broken, list_pairs
+from search.data.pairs import SPLITS, PairSource, PreparedPairs, Split
+from search.data.sample import prepare_sample
+from search.errors import UserError
+from search.tasks import TASKS
+
+from .job import DataSource
+from .observer import Observer, Silent
+
+
+def prepare_data(config: StudyConfig, observer: Observer | None = None) -> DataSource:
+    """Make the sample data (once) or check the real data set before anything is trained.
+
+    Raises UserError for anything wrong with it.
+    """
+    data, observer = config.data, observer or Silent()
+    title = "Sample data" if data.dataset == "sample" else f"Checking {data.dataset}"
+    observer.stage(title, 0, 1)
+    if data.dataset == "sample":
+        root = prepare_sample(
+            TASKS[config.task].name,
+            data.root,
+            seed=data.seed,
+            train=data.train,
+            val=data.val,
+            patch=data.patch,
+        )
+        source = DataSource("sample", root)
+    else:
+        broken: list[Broken] = []
+        for split in SPLITS:
+            pairs = open_dataset(data.dataset, data.root, split, allow_broken=data.allow_broken)
+            if pairs.meta.task != config.task:
+                raise UserError(
+                    f"{data.dataset} is for the task {pairs.meta.task}, not {config.task}"
+                )
+            broken += pairs.skipped
+        for path, reason in broken:
+            observer.warn(f"left out {path}: {reason}")
+        source = DataSource(data.dataset, data.root, tuple(broken), data.validation_images)
+    observer.stage(title, 1, 1)
+    return source
+
+
+def open_pairs(data: DataSource, split: Split) -> PairSource:
+    """One split of a study's pairs, without checking them again."""
+    if data.dataset == "sample":
+        return PreparedPairs(data.root, split)
+    return list_pairs(data.dataset, data.root, split).without(data.broken)

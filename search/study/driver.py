@@ -1,0 +1,176 @@
+"""The driver: the one process that owns a study, from its file to its winner."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+
+from latency import LatencyOracle, load_profile
+from search.config import StudyConfig
+from search.errors import UserError
+from spaces.zoo import ZOO
+
+from .data import prepare_data
+from .estimate import Estimate, estimate
+from .finals import run_finals
+from .job import DataSource, Failed, Job, Rung, Trained
+from .ledger import Asked, Ledger
+from .observer import Observer
+from .pool import LocalPool
+from .pruning import AtRung, passes
+from .results import StudyResults, read_results
+from .storage import create_or_resume
+
+PATIENCE = 500
+"""Candidates in a row that may be infeasible or known before the search gives up."""
+
+
+def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
+    """Run `config` to its total of trials and through its finals, or go on where it stopped.
+
+    Raises UserError for what the user can mend. On KeyboardInterrupt everything told so far is
+    stored, and the trials that were running are run again by the next call.
+    """
+    for name in config.baselines:
+        if name not in ZOO:
+            raise UserError(f"no published system called {name!r}; see 'lensnas zoo list'")
+    with driver_lock(config.directory), LocalPool(config.workers) as pool:
+        study = create_or_resume(config)
+        data = prepare_data(config, observer)
+        oracle = LatencyOracle(load_profile(config.device))
+        _Search(config, study, data, oracle, pool, observer).run()
+        if config.finals is not None:
+            run_finals(config, study, data, oracle, pool, observer)
+        return read_results(study, config)
+
+
+@dataclass(frozen=True)
+class _Training:
+    asked: Asked
+    known: Estimate
+
+
+class _Search:
+    """The search stage: keeps the pool busy with candidates until the total is trained."""
+
+    def __init__(
+        self,
+        config: StudyConfig,
+        study: optuna.Study,
+        data: DataSource,
+        oracle: LatencyOracle,
+        pool: LocalPool,
+        observer: Observer,
+    ) -> None:
+        self.config = config
+        self.data = data
+        self.oracle = oracle
+        self.pool = pool
+        self.observer = observer
+        self.ledger = Ledger(study, config)
+        self.running: dict[str, _Training] = {}
+        self.exhausted = False
+
+    def run(self) -> None:
+        self._progress()
+        while True:
+            while self._wants_more():
+                self._start_next()
+            if not self.pool.busy:
+                return
+            for event in self.pool.wait():
+                if isinstance(event, Rung):
+                    self._at_rung(event)
+                else:
+                    self._ended(event)
+
+    def _wants_more(self) -> bool:
+        planned = self.ledger.trained + len(self.running)
+        return self.pool.free > 0 and planned < self.config.trials and not self.exhausted
+
+    def _start_next(self) -> None:
+        for _ in range(PATIENCE):
+            asked = self.ledger.ask()
+            known = estimate(asked.architecture, self.config.task_facts, self.oracle)
+            record = self.ledger.judge(asked, known)
+            if record is None:
+                self._train(asked, known)
+                return
+            self.observer.trial(record)
+        self.exhausted = True
+        message = (
+            f"{PATIENCE} candidates in a row were infeasible or already trained: "
+            "widen the space or the run-time budget"
+        )
+        if not self.ledger.trained and not self.running:
+            raise UserError(message)
+        self.observer.warn(f"the search ends early: {message}")
+
+    def _train(self, asked: Asked, known: Estimate) -> None:
+        number = asked.trial.number
+        key = f"trial {number}"
+        pruning = self.config.pruning
+        job = Job(
+            key=key,
+            architecture=asked.architecture,
+            recipe=self.config.training,
+            data=self.data,
+            seed=self.config.seed,
+            directory=trial_directory(self.config, number),
+            rungs=tuple(pruning.rungs) if pruning else (),
+            threads=self.pool.threads,
+        )
+        self.pool.start(job)
+        self.running[key] = _Training(asked, known)
+        self.observer.started(key, known)
+
+    def _at_rung(self, event: Rung) -> None:
+        training = self.running[event.key]
+        self.observer.rung(event.key, event.step, event.psnr_db)
+        at = AtRung(event.psnr_db, training.known.runtime_ms)
+        others = self.ledger.at_rung(training.asked.trial, event.step, at)
+        assert self.config.pruning is not None
+        pareto = self.config.objective.kind == "pareto"
+        self.pool.answer(event.key, passes(at, others, self.config.pruning, pareto=pareto))
+
+    def _ended(self, event: Trained | Failed) -> None:
+        training = self.running.pop(event.key)
+        trial = training.asked.trial
+        if isinstance(event, Failed):
+            record = self.ledger.failed(trial, event)
+        else:
+            record = self.ledger.trained_ok(trial, training.known, event)
+        self.observer.trial(record)
+        self._progress()
+
+    def _progress(self) -> None:
+        self.observer.stage("Search", self.ledger.trained, self.config.trials)
+
+
+def trial_directory(config: StudyConfig, number: int) -> Path:
+    """Where trial `number` keeps its weights, pictures and log."""
+    return config.directory / "trials" / f"{number:05d}"
+
+
+@contextmanager
+def driver_lock(directory: Path) -> Iterator[None]:
+    """Hold a study for one driver; UserError where another holds it or it cannot be written."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / ".driver.lock").open("w")
+    except OSError as error:
+        raise UserError(f"cannot write to {directory}: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"another 'lensnas run' is working on {directory}") from None
+        if shutil.disk_usage(directory).free < 50_000_000:
+            raise UserError(f"less than 50 MB are free on the disk of {directory}")
+        yield

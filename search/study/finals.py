@@ -1,0 +1,89 @@
+"""The finals: the best few and the baselines, trained longer with several seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+
+from latency import LatencyOracle
+from search.config import FinalsConfig, StudyConfig
+from search.networks import zoo_architecture
+from spaces.architecture import Architecture
+
+from .estimate import estimate
+from .job import DataSource, Failed, Job, Rung
+from .observer import Observer
+from .pool import LocalPool
+from .results import FinalRun, final_key, read_results, write_final
+
+
+def run_finals(
+    config: StudyConfig,
+    study: optuna.Study,
+    data: DataSource,
+    oracle: LatencyOracle,
+    pool: LocalPool,
+    observer: Observer,
+) -> None:
+    """Train every finalist that lacks a run; what is stored is not run again."""
+    finals = config.finals
+    assert finals is not None
+    plan = [
+        (architecture, config.seed + k)
+        for k in range(finals.seeds)
+        for architecture in finalist_architectures(config, study, finals)
+    ]
+    keys = {final_key(a, seed, finals.steps): (a, seed) for a, seed in plan}
+    waiting = [key for key in keys if key not in study.user_attrs]
+    done = len(keys) - len(waiting)
+    observer.stage("Finals", done, len(keys))
+    recipe = config.training.model_copy(update={"steps": finals.steps})
+    while waiting or pool.busy:
+        while waiting and pool.free:
+            key = waiting.pop(0)
+            architecture, seed = keys[key]
+            directory = final_directory(config, architecture, seed)
+            job = Job(key, architecture, recipe, data, seed, directory, threads=pool.threads)
+            pool.start(job)
+            observer.started(
+                f"{architecture.digest} seed {seed}",
+                estimate(architecture, config.task_facts, oracle),
+            )
+        for event in pool.wait():
+            assert not isinstance(event, Rung)
+            architecture, seed = keys[event.key]
+            done += 1
+            if isinstance(event, Failed):
+                observer.warn(f"final of {architecture.digest}, seed {seed}: {event.reason}")
+                continue
+            assert event.psnr_db is not None
+            assert event.ssim is not None
+            run = FinalRun(
+                architecture=architecture,
+                seed=seed,
+                steps=finals.steps,
+                estimate=estimate(architecture, config.task_facts, oracle),
+                psnr_db=event.psnr_db,
+                ssim=event.ssim,
+                curve=event.curve,
+                seconds=event.seconds,
+            )
+            study.set_user_attr(event.key, write_final(run))
+            observer.final(run)
+            observer.stage("Finals", done, len(keys))
+
+
+def finalist_architectures(
+    config: StudyConfig, study: optuna.Study, finals: FinalsConfig
+) -> list[Architecture]:
+    """The best `top` trials by score, then the baselines, each once."""
+    results = read_results(study, config)
+    found = [t.architecture for t in results.complete[: finals.top] if t.architecture]
+    baselines = [zoo_architecture(name) for name in config.baselines]
+    return list(dict.fromkeys([*found, *baselines]))
+
+
+def final_directory(config: StudyConfig, architecture: Architecture, seed: int) -> Path:
+    """Where one run of the finals keeps its weights, pictures and log."""
+    return config.directory / "finals" / f"{architecture.digest}-s{seed}"

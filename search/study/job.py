@@ -1,0 +1,84 @@
+"""`Job`: one training run as it is handed to a worker, and what comes back.
+
+Plain values only: they cross process boundaries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from search.data.folders import Broken, DatasetName
+from search.training.recipe import Recipe
+from spaces.architecture import Architecture
+
+DatasetKind = Literal["sample"] | DatasetName
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """Where a worker finds its pairs: a prepared or published data set that has been checked.
+
+    `broken`: files that the check found and the study allows to be left out.
+    `validation_images`: how many of the validation pairs are used; None for all.
+    """
+
+    dataset: DatasetKind
+    root: Path
+    broken: tuple[Broken, ...] = ()
+    validation_images: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Train `architecture` by `recipe` from `seed`; artifacts go to `directory`.
+
+    `key` names the job among the running ones. `rungs` are the steps at which the
+    worker reports and waits for the word to go on. `threads` is its share of the cores.
+    """
+
+    key: str
+    architecture: Architecture
+    recipe: Recipe
+    data: DataSource
+    seed: int
+    directory: Path
+    rungs: tuple[int, ...] = ()
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A worker reached a rung with `psnr_db` and waits for the driver's answer."""
+
+    key: str
+    step: int
+    psnr_db: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that ended as it should: `psnr_db` is None where it was pruned at `pruned_at`.
+
+    `curve`: (step, PSNR in dB). `seconds`: wall time by phase, "total" included.
+    """
+
+    key: str
+    curve: tuple[tuple[int, float], ...]
+    psnr_db: float | None
+    ssim: float | None
+    pruned_at: int | None
+    parameters: int
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A run that ended badly, with the reason in one line."""
+
+    key: str
+    reason: str
+
+
+Event = Rung | Trained | Failed

@@ -1,0 +1,193 @@
+"""`Ledger`: the driver's hand on the storage, asking for candidates and writing their fate.
+
+The storage is the one truth. The ledger keeps nothing that it could not read back:
+a driver that is killed and started again goes on from what is stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search.config import StudyConfig
+from search.networks import zoo_architecture
+from search.objective import log2_score
+from search.samplers import SAMPLERS
+from spaces.architecture import Architecture
+
+from .estimate import Estimate, infeasible_reason
+from .job import Failed, Trained
+from .pruning import AtRung
+from .results import BASELINE, CANDIDATE, INDEX, RESULT, TRAINED, TrialRecord, read_trial
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A candidate that the sampler proposed, not yet judged."""
+
+    trial: optuna.Trial
+    index: int
+    architecture: Architecture
+
+
+class Ledger:
+    """One study's trials, on behalf of its single driver."""
+
+    def __init__(self, study: optuna.Study, config: StudyConfig) -> None:
+        self.study = study
+        self.config = config
+        self.space = config.search_space()
+        self.trained = 0
+        self._next_index = 0
+        self._seen: dict[str, int] = {}
+        self._at_rungs: dict[int, list[AtRung]] = {}
+        self._recover()
+        for trial in study.get_trials(deepcopy=False):
+            self._note(read_trial(trial))
+        if not self._next_index:
+            self._enqueue_baselines()
+
+    # -- asking ---------------------------------------------------------------
+
+    def ask(self) -> Asked:
+        """The next candidate: one that waits, or the sampler's proposal.
+
+        The sampler is made anew from (study seed, index) for each, because Optuna stores no
+        random state and a resumed study must go on as if it had never stopped.
+        """
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        index = waiting[0].user_attrs[INDEX] if waiting else self._next_index
+        seed = int(np.random.SeedSequence([self.config.seed, index]).generate_state(1)[0])
+        sampler = self.config.sampler
+        self.study.sampler = SAMPLERS[sampler.name](self.space, seed, **sampler.options)
+        trial = self.study.ask()
+        # Optuna asks a sampler lazily, and never for a trial whose choices are all given; NSGA-II
+        # would then leave baselines and requeued trials out of its population.
+        _ = trial.relative_params
+        if not waiting:
+            trial.set_user_attr(INDEX, index)
+        self._next_index = max(self._next_index, index + 1)
+        return Asked(trial, index, self.space.suggest(trial))
+
+    def judge(self, asked: Asked, known: Estimate) -> TrialRecord | None:
+        """Record the estimate; the trial's record where it ends here, None where it may train."""
+        trial, budget = asked.trial, self.config.objective.max_runtime_ms
+        trial.set_user_attr(
+            CANDIDATE,
+            {"architecture": asked.architecture.to_json(), "estimate": known.to_dict()},
+        )
+        trial.set_constraint("cpu_fallbacks", float(len(known.refusals)))
+        if budget is not None:
+            trial.set_constraint("runtime_ms_over_budget", known.runtime_ms - budget)
+        earlier = self._seen.get(asked.architecture.digest)
+        if earlier is not None:
+            return self._end(trial, "duplicate", f"the architecture of trial {earlier}")
+        self._seen[asked.architecture.digest] = trial.number
+        reason = infeasible_reason(known, budget)
+        return self._end(trial, "infeasible", reason) if reason else None
+
+    # -- telling ---------------------------------------------------------------
+
+    def at_rung(self, trial: optuna.Trial, step: int, at: AtRung) -> list[AtRung]:
+        """Record a candidate at a rung; who was there before it."""
+        if len(self.study.directions) == 1:
+            trial.report(log2_score(at.psnr_db, at.runtime_ms, self._log2_c), step)
+        others = list(self._at_rungs.get(step, ()))
+        self._at_rungs.setdefault(step, []).append(at)
+        return others
+
+    def trained_ok(self, trial: optuna.Trial, known: Estimate, outcome: Trained) -> TrialRecord:
+        """Record a run that completed or was pruned."""
+        self.trained += 1
+        measured: dict[str, Any] = {"curve": outcome.curve, "seconds": outcome.seconds}
+        if outcome.psnr_db is None:
+            return self._end(
+                trial, "pruned", f"behind the others at step {outcome.pruned_at}", measured
+            )
+        value = log2_score(outcome.psnr_db, known.runtime_ms, self._log2_c)
+        measured |= {"psnr_db": outcome.psnr_db, "ssim": outcome.ssim, "log2_score": value}
+        return self._end(trial, "complete", None, measured)
+
+    def failed(self, trial: optuna.Trial, failure: Failed) -> TrialRecord:
+        """Record a run that failed; the study goes on."""
+        self.trained += 1
+        return self._end(trial, "failed", failure.reason)
+
+    @property
+    def _log2_c(self) -> float:
+        return self.config.task_facts.log2_c
+
+    def _end(
+        self,
+        trial: optuna.Trial,
+        status: str,
+        reason: str | None,
+        measured: dict[str, Any] | None = None,
+    ) -> TrialRecord:
+        # The result is written before the state, so that a kill between the two loses nothing:
+        # `_recover` finishes a running trial that has its result.
+        result = {"status": status, "reason": reason, **(measured or {})}
+        trial.set_user_attr(RESULT, result)
+        return read_trial(self._tell(trial.number, trial.user_attrs, result))
+
+    def _tell(self, number: int, attrs: dict[str, Any], result: dict[str, Any]) -> FrozenTrial:
+        status = result["status"]
+        if status == "complete":
+            runtime_ms = attrs[CANDIDATE]["estimate"]["runtime_ms"]
+            pareto = len(self.study.directions) == 2
+            values = [result["psnr_db"], runtime_ms] if pareto else [result["log2_score"]]
+            return self.study.tell(number, values=values)
+        # A pruned or infeasible trial tells a sampler something; a failed one does not.
+        told = TrialState.PRUNED if status in ("pruned", "infeasible") else TrialState.FAIL
+        return self.study.tell(number, state=told)
+
+    # -- going on after a stop ---------------------------------------------------
+
+    def _recover(self) -> None:
+        """Finish or requeue the trials that a killed or interrupted driver left running."""
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            result = trial.user_attrs.get(RESULT)
+            if result is not None:
+                self._tell(trial.number, trial.user_attrs, result)
+                continue
+            attrs = {k: trial.user_attrs[k] for k in (INDEX, BASELINE) if k in trial.user_attrs}
+            attrs.setdefault(INDEX, self._index_of_lost(trial))
+            # Without a recorded candidate the choices may be incomplete: let the sampler, which
+            # depends on the index alone, make them again.
+            params = trial.params if CANDIDATE in trial.user_attrs else {}
+            self.study.enqueue_trial(params, user_attrs=attrs)
+            self.study.tell(trial.number, state=TrialState.FAIL)
+
+    def _index_of_lost(self, lost: FrozenTrial) -> int:
+        """The index of a trial that was killed before it was written: the next one then."""
+        trials = self.study.get_trials(deepcopy=False)
+        known = [t.user_attrs[INDEX] for t in trials if INDEX in t.user_attrs]
+        return max(known, default=-1) + 1
+
+    def _note(self, record: TrialRecord) -> None:
+        self._next_index = max(self._next_index, record.index + 1)
+        self.trained += record.status in TRAINED
+        if record.architecture and record.status not in ("duplicate", "interrupted", "waiting"):
+            self._seen.setdefault(record.architecture.digest, record.number)
+        if record.estimate and record.status in ("complete", "pruned"):
+            for step, psnr_db in record.curve:
+                at = AtRung(psnr_db, record.estimate.runtime_ms)
+                self._at_rungs.setdefault(step, []).append(at)
+
+    def _enqueue_baselines(self) -> None:
+        """Published systems that lie in the space are the first trials."""
+        index = 0
+        for name in self.config.baselines:
+            architecture = zoo_architecture(name)
+            try:
+                self.space.architecture(architecture.choices)
+            except ValueError:
+                continue  # It is trained in the finals all the same.
+            attrs = {INDEX: index, BASELINE: name}
+            self.study.enqueue_trial(architecture.choices, user_attrs=attrs)
+            index += 1
+        self._next_index = index

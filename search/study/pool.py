@@ -1,0 +1,108 @@
+"""Worker processes on this machine: a fresh one a job, forked from a preloaded server."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from .job import Event, Failed, Job, Rung
+
+WORKER = "search.study.worker"
+
+
+@dataclass
+class _Running:
+    job: Job
+    process: BaseProcess
+    pipe: Connection
+
+
+class LocalPool:
+    """Runs up to `workers` jobs at a time, each in a process of its own.
+
+    A context manager: leaving it ends every worker.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.threads = max(1, (os.cpu_count() or 1) // workers)
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([WORKER])
+        self._running: dict[str, _Running] = {}
+
+    def __enter__(self) -> LocalPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def free(self) -> int:
+        """How many more jobs fit."""
+        return self.workers - len(self._running)
+
+    @property
+    def busy(self) -> bool:
+        """Whether any job is running."""
+        return bool(self._running)
+
+    def start(self, job: Job) -> None:
+        """Start `job` in a fresh process."""
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_child, args=(job, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        self._running[job.key] = _Running(job, process, ours)
+
+    def wait(self) -> list[Event]:
+        """Block until at least one running job has something to say."""
+        by_pipe = {running.pipe: running for running in self._running.values()}
+        ready = connection.wait(list(by_pipe))
+        return [self._receive(by_pipe[pipe]) for pipe in ready]  # type: ignore[index]
+
+    def answer(self, key: str, keep_going: bool) -> None:
+        """Tell the job that waits at a rung whether to go on."""
+        # Where it died meanwhile, the next `wait` says so.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._running[key].pipe.send(keep_going)
+
+    def stop(self) -> None:
+        """Kill every worker: what they had not reported is lost, and nothing else."""
+        for running in self._running.values():
+            running.process.kill()
+        for running in self._running.values():
+            running.process.join()
+            running.pipe.close()
+        self._running.clear()
+
+    def _receive(self, running: _Running) -> Event:
+        try:
+            event: Event = running.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            running.process.join()
+            event = Failed(running.job.key, _death(running.process.exitcode))
+        if not isinstance(event, Rung):
+            running.process.join()
+            running.pipe.close()
+            del self._running[running.job.key]
+        return event
+
+
+def _child(job: Job, pipe: Connection) -> None:
+    # Imported here, so that the driver can name this function without TensorFlow.
+    from .worker import main
+
+    main(job, pipe)
+
+
+def _death(exitcode: int | None) -> str:
+    if exitcode == -9:
+        return "the worker was killed (signal 9), most often for want of memory"
+    if exitcode is not None and exitcode < 0:
+        return f"the worker died of signal {-exitcode}"
+    return f"the worker ended without a result (exit code {exitcode})"

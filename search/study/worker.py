@@ -1,0 +1,140 @@
+"""The child process that trains one candidate. It never touches the study's storage.
+
+Importing this module imports TensorFlow: the fork server preloads it, so that each
+job gets a fresh process (no memory grows from trial to trial) for the price of a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from multiprocessing import connection, parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from search.artifacts import save_preview, save_weights
+from search.data.batches import validation_arrays
+from search.data.isp import quick_look
+from search.data.pairs import Encoder, PairSource, encoder_for
+from search.data.sample import evenly_spaced
+from search.networks import candidate
+from search.training.loop import (
+    TrainingDivergedError,
+    Validation,
+    predict_images,
+    train,
+)
+from spaces.ops.keras_backend import Network
+
+from .data import open_pairs
+from .job import Failed, Job, Rung, Trained
+
+PREVIEW_IMAGES = 3
+
+
+def main(job: Job, pipe: Connection) -> None:
+    """Run `job`, talking to the driver over `pipe`; the last message is Trained or Failed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle.
+    _end_with_driver()
+    _log_to(job.directory / "log.txt")
+    try:
+        pipe.send(_run(job, pipe))
+    except TrainingDivergedError as error:
+        pipe.send(Failed(job.key, str(error)))
+    except (BrokenPipeError, EOFError):
+        return
+    except tf.errors.ResourceExhaustedError as error:
+        pipe.send(Failed(job.key, f"out of memory: {_first_line(error)}"))
+    except Exception as error:
+        sys.excepthook(*sys.exc_info())
+        pipe.send(Failed(job.key, f"{type(error).__name__}: {_first_line(error)}"))
+
+
+def _run(job: Job, pipe: Connection) -> Trained:
+    started = time.perf_counter()
+    tf.config.threading.set_intra_op_parallelism_threads(job.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(job.seed)
+    pairs, held_out = open_pairs(job.data, "train"), open_pairs(job.data, "val")
+    encode = encoder_for(pairs.meta, job.recipe.encoding)
+    inputs, targets = validation_arrays(held_out, encode, job.data.validation_images)
+    network = candidate(job.architecture)
+    model = Network(network.network, network.input_channels)
+
+    def keep_going(step: int, psnr_db: float) -> bool:
+        pipe.send(Rung(job.key, step, psnr_db))
+        answer: bool = pipe.recv()
+        return answer
+
+    outcome = train(
+        model,
+        job.recipe,
+        pairs,
+        encode,
+        Validation(inputs, targets),
+        seed=job.seed,
+        residual=network.residual,
+        rungs=job.rungs,
+        keep_going=keep_going,
+    )
+    if outcome.psnr_db is not None:
+        save_weights(job.directory, [np.asarray(w) for w in model.get_weights()])
+        save_preview(job.directory, _preview(model, held_out, encode))
+    seconds = {**outcome.seconds, "total": time.perf_counter() - started}
+    return Trained(
+        key=job.key,
+        curve=tuple(outcome.curve),
+        psnr_db=outcome.psnr_db,
+        ssim=outcome.ssim,
+        pruned_at=outcome.pruned_at,
+        parameters=model.count_params(),
+        seconds={phase: round(value, 4) for phase, value in seconds.items()},
+    )
+
+
+def _preview(model: Network, held_out: PairSource, encode: Encoder) -> dict[str, np.ndarray]:
+    """A few validation images as the network saw, made and should have made them."""
+    pairs = [held_out.read(i) for i in evenly_spaced(len(held_out), PREVIEW_IMAGES)]
+    outputs = [predict_images(model, encode(x)[None])[0] for x, _ in pairs]
+    sensor = held_out.meta.sensor
+    return {
+        "input": np.stack([quick_look(x, sensor) if sensor else x for x, _ in pairs]),
+        "output": np.stack([np.round(y * 255.0).astype(np.uint8) for y in outputs]),
+        "target": np.stack([y for _, y in pairs]),
+    }
+
+
+def _end_with_driver() -> None:
+    """A worker whose driver was killed has nobody to report to and ends at once."""
+    driver = parent_process()
+    if driver is None:
+        return
+
+    def watch() -> None:
+        connection.wait([driver.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _log_to(path: Path) -> None:
+    """Send this process's output, TensorFlow's included, to the trial's own log."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0][:300]

@@ -1,0 +1,1 @@
+"""Brief training: recipes, losses, closed-form initialisation and the loop."""

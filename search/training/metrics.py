@@ -1,0 +1,15 @@
+"""Image quality of predictions, in NumPy: what studies store and reports show."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def psnr_db(target: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+    """PSNR of each image: [N, H, W, C] in [0, 1], prediction clipped to it -> [N] in dB.
+
+    10 log10(1 / MSE); the MSE is bounded below by 1e-10, so identical images give 100 dB.
+    """
+    error = np.clip(prediction, 0.0, 1.0) - target
+    mse = np.mean(np.square(error, dtype=np.float64), axis=(1, 2, 3))
+    return 10.0 * np.log10(1.0 / np.maximum(mse, 1e-10))

@@ -1,0 +1,73 @@
+"""Tiny studies on tiny sample data, shared by the tests of the search."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+TINY = {
+    "task": "isp",
+    "trials": 3,
+    "data": {"train": 16, "val": 4, "patch": 128},
+    "space": {
+        "choices": {
+            "levels": [0, 1],
+            "stacks": [1],
+            "packing": [1],
+            "conv": ["conv3"],
+            "width_0": [8, 12],
+            "width_1": [8, 16, 24],
+            "convs_0": [1],
+            "convs_1": [1],
+            "head": ["conv3"],
+        }
+    },
+    "sampler": {"name": "random"},
+    "training": {"steps": 6, "batch": 2, "warmup_steps": 2, "closed_form_images": 4,
+                 "rung_images": 2},
+    "finals": {"top": 1, "steps": 8, "seeds": 2},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where prepared sample data of this test run lies; made once for equal settings."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture
+def tiny_document(tmp_path: Path, data_root: Path) -> Callable[..., dict[str, Any]]:
+    """A study file's mapping, with sections merged from keyword arguments."""
+
+    def make(name: str = "tiny", **changes: Any) -> dict[str, Any]:
+        document = {"name": name, "output": str(tmp_path / "runs"), **TINY}
+        for key, value in changes.items():
+            old = document.get(key)
+            merge = isinstance(value, dict) and isinstance(old, dict) and key != "space"
+            document[key] = {**old, **value} if merge else value
+        document["data"] = {"root": str(data_root), **document["data"]}
+        return document
+
+    return make
+
+
+@pytest.fixture
+def tiny_config(tiny_document: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
+    """A validated tiny study."""
+    from search.config import parse_config
+
+    return lambda name="tiny", **changes: parse_config(tiny_document(name, **changes), "test")
+
+
+@pytest.fixture
+def tiny_file(tmp_path: Path, tiny_document: Callable[..., dict[str, Any]]) -> Callable[..., Path]:
+    """A tiny study as a file."""
+
+    def make(name: str = "tiny", **changes: Any) -> Path:
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(tiny_document(name, **changes)))
+        return path
+
+    return make

@@ -1,0 +1,195 @@
+"""The driver's bookkeeping, on a real SQLite storage but without training."""
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from latency import LatencyOracle, load_profile
+from search.study.estimate import estimate
+from search.study.job import Failed, Trained
+from search.study.ledger import Ledger
+from search.study.pruning import AtRung
+from search.study.results import read_results
+from search.study.storage import create_or_resume
+
+SAMPLERS = ["random", "tpe", "nsga2", "evolution"]
+
+
+def outcome(psnr_db=25.0, pruned_at=None):
+    return Trained(
+        key="k",
+        curve=((6, psnr_db),),
+        psnr_db=None if pruned_at else psnr_db,
+        ssim=0.8,
+        pruned_at=pruned_at,
+        parameters=1,
+        seconds={},
+    )
+
+
+class Fake:
+    """A study in which "training" is a function of the architecture: everything else is real."""
+
+    def __init__(self, config):
+        self.config = config
+        self.oracle = LatencyOracle(load_profile(config.device))
+        self.reopen()
+
+    def reopen(self):
+        self.study = create_or_resume(self.config)
+        self.ledger = Ledger(self.study, self.config)
+
+    def candidate(self):
+        """The next one that may be trained, and its estimate."""
+        while True:
+            asked = self.ledger.ask()
+            known = estimate(asked.architecture, self.config.task_facts, self.oracle)
+            if self.ledger.judge(asked, known) is None:
+                return asked, known
+
+    def train(self, asked, known):
+        psnr = 20 + int(asked.architecture.digest, 16) % 1000 / 100
+        return self.ledger.trained_ok(asked.trial, known, outcome(psnr))
+
+    def step(self):
+        return self.train(*self.candidate())
+
+    @property
+    def results(self):
+        return read_results(self.study, self.config)
+
+
+def history(fake):
+    """What a study has found, in the order of its indices."""
+    done = [t for t in fake.results.trials if t.status == "complete"]
+    return [
+        (t.index, t.architecture.digest, t.psnr_db) for t in sorted(done, key=lambda t: t.index)
+    ]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("kind", ["score", "pareto"])
+def test_a_resumed_study_equals_an_uninterrupted_one(tiny_config, sampler, kind):
+    options = {"tpe": {"startup": 3}, "nsga2": {"population": 4}}.get(sampler, {})
+    if sampler == "evolution":
+        options = {"population": 4, "tournament": 2}
+    settings = {
+        "sampler": {"name": sampler, "options": options},
+        "objective": {"kind": kind},
+        "space": {},
+    }
+    straight = Fake(tiny_config("straight", **settings))
+    for _ in range(10):
+        straight.step()
+
+    broken = Fake(tiny_config("broken", **settings))
+    for number in range(10):
+        if number in (2, 6):
+            broken.candidate()  # a trial begins, and the driver is killed
+            broken.reopen()
+        if number == 8:
+            broken.ledger.ask()  # killed between asking and judging
+            broken.reopen()
+        broken.step()
+    assert history(broken) == history(straight)
+    interrupted = [t for t in broken.results.trials if t.status == "interrupted"]
+    assert len(interrupted) == 3
+
+
+def test_a_result_written_before_the_kill_is_not_trained_again(tiny_config, monkeypatch):
+    fake = Fake(tiny_config())
+    asked, known = fake.candidate()
+    monkeypatch.setattr(Ledger, "_tell", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        fake.train(asked, known)
+    monkeypatch.undo()
+    assert fake.study.trials[asked.trial.number].state == TrialState.RUNNING
+    fake.reopen()
+    record = fake.results.trials[asked.trial.number]
+    assert record.status == "complete"
+    assert record.psnr_db is not None
+    assert fake.ledger.trained == 1
+
+
+def test_a_trained_architecture_is_not_trained_again(tiny_config):
+    choices = tiny_config().space.choices | {
+        "levels": [0], "width_0": [8], "stem": ["conv3"], "activation": ["relu"],
+        "stem_activation": ["same"], "attention_0": [False],
+    }  # fmt: skip
+    fake = Fake(tiny_config(space={"choices": choices}))
+    assert fake.ledger.space.size() == 2
+    first, second = fake.step(), fake.step()
+    assert first.architecture != second.architecture
+    asked = fake.ledger.ask()
+    known = estimate(asked.architecture, fake.config.task_facts, fake.oracle)
+    record = fake.ledger.judge(asked, known)
+    assert record is not None
+    assert record.status == "duplicate"
+    assert fake.ledger.trained == 2
+
+
+def test_over_budget_is_recorded_with_its_reason_and_as_a_constraint(tiny_config):
+    fake = Fake(tiny_config(objective={"max_runtime_ms": 0.5}))
+    asked = fake.ledger.ask()
+    known = estimate(asked.architecture, fake.config.task_facts, fake.oracle)
+    record = fake.ledger.judge(asked, known)
+    assert record is not None
+    assert record.status == "infeasible"
+    assert "over the budget of 0.5 ms" in record.reason
+    stored = fake.study.trials[record.number]
+    assert stored.constraints["runtime_ms_over_budget"] == pytest.approx(known.runtime_ms - 0.5)
+    assert stored.state == TrialState.PRUNED
+    assert fake.ledger.trained == 0
+
+
+@pytest.mark.parametrize("kind", ["score", "pareto"])
+def test_a_failed_and_a_pruned_trial_are_recorded(tiny_config, kind):
+    fake = Fake(tiny_config(objective={"kind": kind}))
+    asked, known = fake.candidate()
+    fake.ledger.at_rung(asked.trial, 2, AtRung(21.0, known.runtime_ms))
+    pruned = fake.ledger.trained_ok(asked.trial, known, outcome(21.0, pruned_at=2))
+    asked, _ = fake.candidate()
+    failed = fake.ledger.failed(asked.trial, Failed("k", "the loss became nan at step 3"))
+    assert (pruned.status, pruned.reason) == ("pruned", "behind the others at step 2")
+    assert (failed.status, failed.reason) == ("failed", "the loss became nan at step 3")
+    assert fake.ledger.trained == 2
+    fake.reopen()
+    assert fake.ledger.trained == 2
+
+
+def test_who_was_at_a_rung_survives_a_restart(tiny_config):
+    fake = Fake(tiny_config())
+    asked, known = fake.candidate()
+    assert fake.ledger.at_rung(asked.trial, 6, AtRung(25.0, known.runtime_ms)) == []
+    fake.ledger.trained_ok(asked.trial, known, outcome(25.0))
+    fake.reopen()
+    asked, _ = fake.candidate()
+    others = fake.ledger.at_rung(asked.trial, 6, AtRung(24.0, 5.0))
+    assert others == [AtRung(25.0, known.runtime_ms)]
+
+
+def test_baselines_inside_the_space_are_the_first_trials(tiny_config):
+    space = {"choices": {"levels": [0, 1], "width_0": [12], "width_1": [24]}}
+    names = ["mialgo_track1", "multimedia_syenet", "enerzai_track1"]
+    fake = Fake(tiny_config(baselines=names, space=space))
+    records = [fake.step() for _ in range(3)]
+    # SYENet lies in no space: it is trained in the finals alone.
+    assert [r.baseline for r in records] == ["mialgo_track1", "enerzai_track1", None]
+
+
+def test_infeasible_trials_are_not_on_the_front(tiny_config):
+    fake = Fake(tiny_config(objective={"kind": "pareto", "max_runtime_ms": 6.0}, space={}))
+    for _ in range(4):
+        fake.step()
+    results = fake.results
+    assert any(t.status == "infeasible" for t in results.trials)
+    assert all(t.estimate.runtime_ms <= 6.0 for t in results.pareto_front())
+    assert {t.number for t in fake.study.best_trials} == {t.number for t in results.pareto_front()}
+
+
+def test_optuna_reads_the_storage_by_itself(tiny_config):
+    fake = Fake(tiny_config())
+    record = fake.step()
+    study = optuna.load_study(study_name="tiny", storage=fake.config.storage_url)
+    assert study.best_trial.number == record.number
+    assert study.best_value == pytest.approx(record.log2_score)

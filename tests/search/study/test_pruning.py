@@ -1,0 +1,48 @@
+import pytest
+
+from search.config import PruningConfig
+from search.study.pruning import AtRung, passes
+
+RULE = PruningConfig(rungs=[100], keep=0.5, warm_up_trials=3, margin_db=0.2)
+OTHERS = [AtRung(26.0, 5.0), AtRung(25.0, 5.0), AtRung(24.0, 5.0)]
+
+
+@pytest.mark.parametrize(
+    ("own", "goes_on"),
+    [
+        # Ranked 26, 25, own, 24 or below: the best half of four ends at 25 dB.
+        (AtRung(25.5, 5.0), True),
+        (AtRung(24.85, 5.0), True),  # behind by less than the margin
+        (AtRung(24.75, 5.0), False),
+        # 0.5 dB behind, but twice as fast: the same score.
+        (AtRung(24.5, 2.5), True),
+        (AtRung(24.5, 4.9), False),
+        (AtRung(25.5, 10.0), True),
+        (AtRung(25.5, 20.0), False),
+    ],
+)
+def test_one_objective_prunes_by_score(own, goes_on):
+    assert passes(own, OTHERS, RULE, pareto=False) is goes_on
+
+
+@pytest.mark.parametrize(
+    ("own", "goes_on"),
+    [
+        (AtRung(25.9, 5.0), True),  # dominated, but within the noise
+        (AtRung(25.7, 5.0), False),
+        (AtRung(20.0, 4.9), True),  # the fastest so far: nothing dominates it
+        (AtRung(25.7, 6.0), False),
+    ],
+)
+def test_two_objectives_prune_what_is_clearly_dominated(own, goes_on):
+    assert passes(own, OTHERS, RULE, pareto=True) is goes_on
+
+
+@pytest.mark.parametrize("pareto", [False, True])
+def test_nothing_is_pruned_while_there_is_little_to_compare_with(pareto):
+    assert passes(AtRung(1.0, 99.0), OTHERS[:2], RULE, pareto=pareto)
+
+
+def test_keep_everything_prunes_only_what_is_beyond_the_worst():
+    lenient = RULE.model_copy(update={"keep": 1.0})
+    assert passes(AtRung(1.0, 5.0), OTHERS, lenient, pareto=False)

@@ -1,0 +1,83 @@
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from search.errors import UserError
+from search.study.storage import create_or_resume, load_study, open_storage, study_names
+
+
+def test_sqlite_runs_in_wal_mode(tiny_config):
+    config = tiny_config()
+    create_or_resume(config)
+    with sqlite3.connect(config.directory / "study.db") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "difference"),
+    [
+        ({"space": {"choices": {"levels": [0]}}}, r"space\."),
+        ({"objective": {"kind": "pareto"}}, 'objective.kind: "score" -> "pareto"'),
+        ({"objective": {"max_runtime_ms": 9.0}}, "objective.max_runtime_ms: absent -> 9.0"),
+        ({"training": {"steps": 7}}, "training.steps: 6 -> 7"),
+        ({"data": {"seed": 5}}, "data.seed: 0 -> 5"),
+        ({"device": "kirin-9000"}, "device: "),
+        ({"seed": 1}, "seed: 0 -> 1"),
+    ],
+)
+def test_other_settings_under_an_old_name_are_refused(tiny_config, changes, difference):
+    create_or_resume(tiny_config())
+    with pytest.raises(UserError, match=difference) as caught:
+        create_or_resume(tiny_config(**changes))
+    assert "choose another name" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"trials": 9},
+        {"sampler": {"name": "nsga2"}},
+        {"finals": {"top": 2}},
+        {"pruning": {"rungs": [3]}},
+        {"workers": 2},
+        {"baselines": ["mialgo_track1"]},
+    ],
+)
+def test_what_does_not_change_results_may_change(tiny_config, changes):
+    create_or_resume(tiny_config())
+    create_or_resume(tiny_config(**changes))
+    _, stored = load_study(tiny_config().storage_url, "tiny")
+    assert stored == tiny_config(**changes)
+
+
+def test_reading_a_study_that_is_not_there(tiny_config, tmp_path):
+    with pytest.raises(UserError, match="there is no study storage at"):
+        load_study(f"sqlite:///{tmp_path / 'none.db'}", "x")
+    assert not (tmp_path / "none.db").exists()
+    config = tiny_config()
+    create_or_resume(config)
+    with pytest.raises(UserError, match="there is no study 'other'"):
+        load_study(config.storage_url, "other")
+    assert study_names(config.storage_url) == ["tiny"]
+
+
+def test_a_file_that_is_no_database(tmp_path):
+    (tmp_path / "x.db").write_bytes(b"not a database, only text" * 100)
+    with pytest.raises(UserError, match=r"cannot open the storage .*not a database"):
+        open_storage(f"sqlite:///{tmp_path / 'x.db'}", create=True)
+
+
+def test_passwords_are_not_shown():
+    with pytest.raises(UserError) as caught:
+        open_storage("postgresql://me:secret@127.0.0.1:1/none", create=True)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written(tmp_path: Path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="Permission denied"):
+        open_storage(f"sqlite:///{tmp_path}/a/study.db", create=True)

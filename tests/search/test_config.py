@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+from search.config import load_config, parse_config
+from search.errors import UserError
+
+STUDIES = Path(__file__).parents[2] / "studies"
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_study_is_valid(path):
+    config = load_config(path)
+    assert config.name == path.stem
+    assert config.search_space().size() > config.trials
+
+
+def test_a_task_knows_its_phone_and_space():
+    config = parse_config({"name": "x", "task": "bokeh", "trials": 1}, "test")
+    assert config.device == "kirin-9000"
+    assert config.space.name == "unet_bokeh"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"trails": 5}, "there is no setting trails"),
+        ({"training": {"stpes": 5}}, "there is no setting training.stpes"),
+        ({"trials": "many"}, r"trials: .*valid integer.* \(got 'many'\)"),
+        ({"trials": 0}, "trials: Input should be greater than or equal to 1"),
+        ({"training": {"steps": -1}}, "training.steps: Input should be greater"),
+        ({"training": {"crop": 50}}, "crop must be a multiple of 64"),
+        ({"training": {"loss": "l7"}}, "training.loss: Input should be 'psnr'"),
+        ({"task": "portrait"}, "no task called 'portrait'"),
+        ({"device": "nokia-3310"}, "nokia-3310"),
+        ({"space": {"name": "resnet"}}, "no search space called 'resnet'"),
+        ({"space": {"name": "unet_bokeh"}}, "does not take the input of task isp"),
+        ({"space": {"choices": {"levels": [7]}}}, r"levels may be \[0, 1, 2, 3, 4\], not \[7\]"),
+        ({"space": {"choices": {"depth": [1]}}}, "has no choice 'depth'"),
+        ({"sampler": {"name": "magic"}}, "no sampler called 'magic'; there are: .*random"),
+        ({"sampler": {"name": "tpe", "options": {"speed": 3}}}, "sampler.options: .*'speed'"),
+        ({"pruning": {"rungs": [30, 20]}}, "rungs must be ascending"),
+        ({"pruning": {"rungs": [10_000]}}, "pruning.rungs must lie below training.steps"),
+        ({"objective": {"max_runtime_ms": 0}}, "objective.max_runtime_ms: .*greater than 0"),
+        ({"name": "../escape"}, "name: String should match pattern"),
+    ],
+)
+def test_every_mistake_is_named_in_one_line(changes, message):
+    document = {"name": "x", "task": "isp", "trials": 3, **changes}
+    with pytest.raises(UserError, match=message) as caught:
+        parse_config(document, "study.yaml")
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("study.yaml: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: [", "is not YAML"),
+        ("- a\n- b", "must hold a mapping"),
+        ("", "must hold a mapping"),
+        ("a: !!python/object:os.system x", "is not YAML"),
+        ("\x00", "is not YAML"),
+    ],
+)
+def test_a_file_that_is_no_study_is_named(tmp_path, text, message):
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message) as caught:
+        load_config(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"cannot read the study file .*No such file"):
+        load_config(tmp_path / "nowhere.yaml")
