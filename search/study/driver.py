@@ -17,6 +17,7 @@ from search.errors import UserError
 from spaces.zoo import ZOO
 
 from .data import prepare_data
+from .directories import trial_directory
 from .estimate import Estimate, estimate
 from .finals import run_finals
 from .job import DataSource, Failed, Job, Rung, Trained
@@ -151,11 +152,6 @@ class _Search:
 
     def _progress(self) -> None:
         self.observer.stage("Search", self.ledger.trained, self.config.trials)
-
-
-def trial_directory(config: StudyConfig, number: int) -> Path:
-    """Where trial `number` keeps its weights, pictures and log."""
-    return config.directory / "trials" / f"{number:05d}"
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import optuna
 
 from latency import LatencyOracle
@@ -11,6 +9,7 @@ from search.config import FinalsConfig, StudyConfig
 from search.networks import zoo_architecture
 from spaces.architecture import Architecture
 
+from .directories import final_directory
 from .estimate import estimate
 from .job import DataSource, Failed, Job, Rung
 from .observer import Observer
@@ -43,7 +42,7 @@ def run_finals(
         while waiting and pool.free:
             key = waiting.pop(0)
             architecture, seed = keys[key]
-            directory = final_directory(config, architecture, seed)
+            directory = final_directory(config, architecture, seed, finals.steps)
             job = Job(key, architecture, recipe, data, seed, directory, threads=pool.threads)
             pool.start(job)
             observer.started(
@@ -82,8 +81,3 @@ def finalist_architectures(
     found = [t.architecture for t in results.complete[: finals.top] if t.architecture]
     baselines = [zoo_architecture(name) for name in config.baselines]
     return list(dict.fromkeys([*found, *baselines]))
-
-
-def final_directory(config: StudyConfig, architecture: Architecture, seed: int) -> Path:
-    """Where one run of the finals keeps its weights, pictures and log."""
-    return config.directory / "finals" / f"{architecture.digest}-s{seed}"

@@ -128,11 +128,16 @@ class StudyResults:
         return tuple(front)
 
     def finalists(self) -> tuple[Finalist, ...]:
-        """Architectures of the finals over their seeds, best mean score first."""
+        """Architectures of the finals over their seeds, best mean score first.
+
+        Runs of another length, from before `finals.steps` was changed, do not compare.
+        """
         log2_c = self.config.task_facts.log2_c
+        finals = self.config.finals
         groups: dict[Architecture, list[FinalRun]] = {}
         for run in self.finals:
-            groups.setdefault(run.architecture, []).append(run)
+            if finals is not None and run.steps == finals.steps:
+                groups.setdefault(run.architecture, []).append(run)
         ranked = []
         for architecture, runs in groups.items():
             known = runs[0].estimate

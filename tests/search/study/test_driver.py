@@ -11,8 +11,8 @@ import pytest
 from search.artifacts import load_preview, load_weights
 from search.errors import UserError
 from search.study import driver
-from search.study.driver import driver_lock, run_study, trial_directory
-from search.study.finals import final_directory
+from search.study.directories import final_directory, trial_directory
+from search.study.driver import driver_lock, run_study
 from search.study.observer import Silent
 from search.study.results import read_results
 from search.study.storage import load_study
@@ -63,7 +63,7 @@ def test_a_study_runs_to_its_winner_and_leaves_its_artifacts(tiny_config):
         assert load_preview(directory)["output"].shape == (3, 128, 128, 3)
         assert trial.seconds["steps"] > 0
     for run in results.finals:
-        assert load_weights(final_directory(config, run.architecture, run.seed))
+        assert load_weights(final_directory(config, run.architecture, run.seed, run.steps))
 
     # Run again: nothing is trained, nothing is lost.
     again = Recorder()

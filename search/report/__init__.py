@@ -1,0 +1,1 @@
+"""What a study found, for people: tables, figures and one self-contained HTML page."""

@@ -1,0 +1,93 @@
+"""All figures by name: what the page shows, and what a dashboard can ask for.
+
+Each `draw` is a pure function of what has been recorded (and of the device profiles
+that are installed); it returns a figure that says so where there is nothing to see yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from search.study.results import StudyResults
+
+from .choices import MIN_TRIALS, importance, parallel_choices
+from .kernels import winner_latency
+from .pareto import pareto
+from .progress import (
+    hypervolume_over_trials,
+    learning_curves,
+    score_history,
+    seconds_by_phase,
+    timeline,
+)
+from .published import published_pareto
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A figure with its heading and what a reader must know of it."""
+
+    title: str
+    caption: str
+    draw: Callable[[StudyResults], go.Figure]
+
+
+PANELS: dict[str, Panel] = {
+    "pareto": Panel(
+        "This study",
+        "Own data, predicted run time. Line: Pareto front of the trials. Dotted: equal scores. "
+        "Bars of the finals: 90 % interval of the prediction, spread of the seeds. Below: "
+        "candidates that were pruned, or refused before training for their run time.",
+        pareto,
+    ),
+    "published": Panel(
+        "Published",
+        "Challenge data, run time measured on the phone: another PSNR scale than this study's.",
+        lambda results: published_pareto(results.config.task_facts),
+    ),
+    "kernels": Panel(
+        "Where its run time goes",
+        "GPU kernels in launch order; what stands behind a + is fused into the kernel.",
+        winner_latency,
+    ),
+    "score": Panel(
+        "Score over trials",
+        "One more is twice the score, as half the run time or 0.5 dB give it.",
+        score_history,
+    ),
+    "hypervolume": Panel(
+        "Hypervolume over trials",
+        "Area between the Pareto front and the slowest and worst trial, run time in octaves.",
+        hypervolume_over_trials,
+    ),
+    "curves": Panel(
+        "Learning curves",
+        "Points before the last are measured on a few validation images, the last on all.",
+        learning_curves,
+    ),
+    "choices": Panel(
+        "Choices of all complete trials",
+        'A line is a trial, a row a choice; "-" where a trial does not have that choice.',
+        parallel_choices,
+    ),
+    "importance": Panel(
+        "Importance of the choices",
+        "PED-ANOVA: how much a choice sets the best quarter of the trials apart from the rest. "
+        f"Needs {MIN_TRIALS} complete trials and is rough below about 50; it shows what the best "
+        "have in common, not causes.",
+        importance,
+    ),
+    "timeline": Panel(
+        "Trials over time",
+        "From being proposed to its end; infeasible ones end at once.",
+        timeline,
+    ),
+    "phases": Panel(
+        "Where the training time went",
+        "Wall time of the training processes.",
+        seconds_by_phase,
+    ),
+}

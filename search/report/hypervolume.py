@@ -1,0 +1,41 @@
+"""The exact hypervolume of a set of points in two dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+Point = tuple[float, float]
+"""(cost, value): less cost and more value are better."""
+
+
+def hypervolume(points: Iterable[Point], reference: Point) -> float:
+    """Area that is at least as bad as some point and at least as good as `reference`.
+
+    Points that do not beat the reference in both coordinates add nothing. Sweeps the
+    points by cost, each adding the strip above the best value so far: O(n log n).
+    """
+    reference_cost, best = reference
+    area = 0.0
+    for cost, value in sorted(points):
+        if cost < reference_cost and value > best:
+            area += (reference_cost - cost) * (value - best)
+            best = value
+    return area
+
+
+def hypervolume_history(points: Sequence[Point], reference: Point) -> list[float]:
+    """The hypervolume of the first 1, 2, ..., n points."""
+    front: list[Point] = []
+    history = []
+    for point in points:
+        front = _front([*front, point])
+        history.append(hypervolume(front, reference))
+    return history
+
+
+def _front(points: Sequence[Point]) -> list[Point]:
+    kept: list[Point] = []
+    for cost, value in sorted(points, key=lambda p: (p[0], -p[1])):
+        if not kept or value > kept[-1][1]:
+            kept.append((cost, value))
+    return kept

@@ -1,0 +1,18 @@
+"""Where a study keeps what its training runs leave: weights, pictures and logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from search.config import StudyConfig
+from spaces.architecture import Architecture
+
+
+def trial_directory(config: StudyConfig, number: int) -> Path:
+    """Of the trial with this number."""
+    return config.directory / "trials" / f"{number:05d}"
+
+
+def final_directory(config: StudyConfig, architecture: Architecture, seed: int, steps: int) -> Path:
+    """Of one run of the finals."""
+    return config.directory / "finals" / f"{architecture.digest}-{steps}-s{seed}"

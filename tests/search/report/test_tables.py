@@ -1,0 +1,50 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from search.report.notes import profile_note
+from search.report.tables import count_text, leaderboard_table, pareto_table
+
+
+def printed(table, width=80):
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(table)
+    return console.export_text()
+
+
+@pytest.mark.parametrize("table", [leaderboard_table, pareto_table])
+@pytest.mark.parametrize("study", [{}, {"complete": 1}, {"complete": 8, "finals": True}])
+def test_tables_fit_a_terminal_and_name_their_data(make_results, table, study):
+    text = printed(table(make_results(**study)))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "sample data" in text
+    assert "predicted" in text
+
+
+def test_the_pareto_table_stands_beside_the_published_rows(make_results):
+    text = printed(pareto_table(make_results(complete=8)), 120)
+    assert "published: challenge data; ms measured on snapdragon-8-gen-1" in text
+    assert "21.24" in text  # Multimedia's score, as printed in the report
+
+
+def test_names_are_not_markup(make_results):
+    results = make_results(complete=2, name="a.b")
+    config = results.config.model_copy(update={"name": "[red]x[/red]"})
+    text = printed(leaderboard_table(type(results)(config, results.trials, ())))
+    assert "[red]x[/red]" in text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(12, "12"), (6780, "6.78k"), (816_000, "816k"), (4_500_000, "4.5M")]
+)
+def test_counts_are_short(count, text):
+    assert count_text(count) == text
+
+
+def test_a_profile_names_its_leave_one_out_error():
+    from latency import load_profile
+
+    profile = load_profile("snapdragon-8-gen-1")
+    errors = [abs(r.held_out_ms / r.measured_ms - 1) for r in profile.fit.rows]
+    assert f"worst {max(errors):.0%}" in profile_note(profile)

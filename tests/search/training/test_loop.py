@@ -1,0 +1,115 @@
+"""The loop on real sample data, with tiny networks."""
+
+import keras
+import numpy as np
+import pytest
+
+from search.data.batches import validation_arrays
+from search.data.pairs import PreparedPairs, encoder_for
+from search.data.sample import prepare_sample
+from search.training.loop import TrainingDivergedError, Validation, averaged_weights, train
+from search.training.recipe import Recipe
+from spaces.ops.keras_backend import Network
+from spaces.unet_spaces import SPACES
+
+RECIPE = Recipe(
+    steps=30, batch=4, warmup_steps=3, closed_form_images=16, rung_images=2, learning_rate=1e-3
+)
+
+
+@pytest.fixture(scope="module")
+def data(data_root):
+    root = prepare_sample("isp", data_root, seed=0, train=16, val=4, patch=128)
+    pairs, held_out = PreparedPairs(root, "train"), PreparedPairs(root, "val")
+    encode = encoder_for(pairs.meta)
+    return pairs, encode, Validation(*validation_arrays(held_out, encode))
+
+
+def fresh(seed=0):
+    keras.utils.set_random_seed(seed)
+    space = SPACES["unet_isp"].narrow(
+        {"levels": [1], "stacks": [1], "width_0": [8], "width_1": [8], "conv": ["conv3"]}
+    )
+    return Network(space.bind(space.sample(np.random.default_rng(1))), 4)
+
+
+def run(data, model, recipe=RECIPE, **options):
+    return train(model, recipe, *data, seed=0, **options)
+
+
+def test_training_improves_on_its_closed_form_start(data):
+    start = run(data, fresh(), RECIPE.model_copy(update={"steps": 1, "learning_rate": 1e-9,
+                                                         "warmup_steps": 0}))  # fmt: skip
+    trained = run(data, fresh(), RECIPE.model_copy(update={"steps": 150}))
+    assert trained.psnr_db > start.psnr_db + 0.1
+
+
+def test_closed_form_start_is_better_than_none(data):
+    short = {"steps": 1, "learning_rate": 1e-9, "warmup_steps": 0}
+    fitted = run(data, fresh(), RECIPE.model_copy(update=short))
+    plain = run(data, fresh(), RECIPE.model_copy(update={**short, "closed_form_images": 0}))
+    assert fitted.psnr_db > plain.psnr_db + 3
+
+
+def test_same_seed_same_weights(data):
+    first, second = fresh(), fresh()
+    outcomes = [run(data, model, rungs=(10,)) for model in (first, second)]
+    assert outcomes[0].psnr_db == outcomes[1].psnr_db
+    assert outcomes[0].curve == outcomes[1].curve
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_rungs_do_not_disturb_training(data):
+    assert run(data, fresh()).psnr_db == run(data, fresh(), rungs=(5, 10, 20)).psnr_db
+
+
+def test_a_pruned_run_stops_at_its_rung(data):
+    asked = []
+
+    def stop_at_20(step, psnr_db):
+        asked.append((step, psnr_db))
+        return step < 20
+
+    outcome = run(data, fresh(), rungs=(10, 20, 25), keep_going=stop_at_20)
+    assert [step for step, _ in asked] == [10, 20]
+    assert outcome.pruned_at == 20
+    assert outcome.psnr_db is None
+    assert outcome.curve == asked
+
+
+def test_a_loss_that_is_no_number_says_when(data):
+    model = fresh()
+
+    def poison(step, psnr_db):
+        kernel = model.trainable_variables[0]
+        kernel.assign(np.full(kernel.shape, np.nan, np.float32))
+        return True
+
+    with pytest.raises(TrainingDivergedError, match="the loss became nan at step 6"):
+        run(data, model, rungs=(5,), keep_going=poison)
+
+
+def test_a_loss_that_explodes_says_when(data):
+    wild = RECIPE.model_copy(update={"learning_rate": 0.99, "loss": "mse", "warmup_steps": 0})
+    with pytest.raises(TrainingDivergedError, match=r"the loss became \S+ at step \d+"):
+        run(data, fresh(), wild.model_copy(update={"clip_norm": 1e9, "steps": 200}))
+
+
+def test_time_is_accounted_for_by_phase(data):
+    seconds = run(data, fresh(), rungs=(10,)).seconds
+    assert set(seconds) == {"initialise", "first_step", "steps", "validate", "wait"}
+    assert all(value >= 0 for value in seconds.values())
+
+
+def test_averaged_weights_are_put_back(data):
+    model = fresh()
+    optimizer = keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)
+    optimizer.build(model.trainable_variables)
+    for _ in range(3):
+        optimizer.apply([np.ones(v.shape, np.float32) for v in model.trainable_variables])
+    before = [v.numpy() for v in model.trainable_variables]
+    with averaged_weights(model, optimizer):
+        assert not np.array_equal(model.trainable_variables[0].numpy(), before[0])
+    for variable, value in zip(model.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
