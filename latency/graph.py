@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .record import record
+
 Shape = tuple[int, ...]
 """NHWC for rank 4; batch is 1 wherever the GPU delegate is to run the graph."""
 
@@ -21,7 +23,7 @@ class GraphError(ValueError):
     """A network that cannot be represented or is inconsistent; the message names the op."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tensor:
     """A run-time tensor (an activation, not a weight)."""
 
@@ -34,7 +36,7 @@ class Tensor:
         return math.prod(self.shape)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Op:
     """One operation in TensorFlow Lite's vocabulary.
 

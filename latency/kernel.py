@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .graph import Op, Shape, Tensor, op_macs
+from .record import record
 
 FP16_BYTES = 2
 FP32_BYTES = 4
@@ -17,7 +18,7 @@ CONVERSIONS = frozenset({"input_conversion", "output_conversion"})
 """Kernels between the caller's fp32 NHWC buffers and the delegate's fp16 slices."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kernel:
     """One GPU kernel launch. Equality ignores where in the file it came from.
 

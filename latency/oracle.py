@@ -11,12 +11,13 @@ from .delegate import lower
 from .graph import Graph
 from .kernel import CONVERSIONS, Fallback, Kernel, Lowering
 from .profile import DeviceProfile, load_profile
+from .record import record
 
 _QUANTIZED = frozenset({"int8", "uint8"})
 _UNITS = {"gmac": "GMAC", "gbyte": "GB of activations", "kernels": "kernels"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KernelEstimate:
     """One kernel and its share of the run time in ms."""
 

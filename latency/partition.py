@@ -12,14 +12,14 @@ from collections.abc import Sequence
 
 from .graph import Graph
 from .kernel import Fallback, cpu_fallback
-from .support import is_plain, refusal
+from .support import all_plain, refusal
 
 
 def partition(graph: Graph) -> tuple[Sequence[int], tuple[Fallback, ...]]:
     """Indices of the ops the GPU runs, in order, and the rest as fallbacks."""
     tensors = graph.tensors
-    plain = all(map(is_plain, tensors))
-    reasons = [refusal(op, tensors, all_plain=plain) for op in graph.ops]
+    plain = all_plain(tensors)
+    reasons = [refusal(op, tensors, plain=plain) for op in graph.ops]
     if not any(reasons):
         return range(len(graph.ops)), ()
     parts = _partition_numbers(graph, reasons)

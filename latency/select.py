@@ -13,12 +13,12 @@ from .graph import Shape
 from .kernel import FP32_BYTES, Kernel, activation_bytes, bhwc, constant_bytes, padded, slices
 from .node import Node, Program
 from .select_conv import (
+    WINOGRAD,
     conv_block,
+    conv_chooser,
     depthwise_kind,
     grid,
     transposed_conv,
-    uses_constant_memory,
-    uses_winograd,
     weight_bytes,
     winograd_tiles,
 )
@@ -40,6 +40,7 @@ class _Selection:
         self.shapes = program.shapes
         self.nbytes = [activation_bytes(shape) for shape in program.shapes]
         self.gpu = gpu
+        self.choose_conv = conv_chooser(gpu)
         self.kernels: list[Kernel] = []
 
     def run(self) -> tuple[Kernel, ...]:
@@ -111,27 +112,20 @@ class _Selection:
             return
         weights = node.constants[0]
         source, out = self.shapes[node.inputs[0]], self.shapes[node.outputs[0]]
-        n, h, w, c = out
         out_channels, kernel_h, kernel_w, in_channels = weights
         groups = source[3] // in_channels
-        if groups > 1 and in_channels == 1 and source[3] == out_channels:
-            self.depthwise(node)
-            return
-        constants = weight_bytes(weights, out_channels)
-        taps = kernel_h * kernel_w
         if groups > 1:
-            self.grouped(node, groups, taps)
+            if in_channels == 1 and source[3] == out_channels:
+                self.depthwise(node)
+            else:
+                self.grouped(node, groups, kernel_h * kernel_w)
             return
-        macs = n * h * w * taps * padded(in_channels) * padded(out_channels)
-        if taps == 1 and source[1] == source[2] == 1 and h == w == 1:
-            self.emit(node, "fully_connected", n * slices(c), macs, constants)
-        elif uses_winograd(node, self.shapes, self.gpu):
+        stride, dilation = node.attrs.get("stride", (1, 1)), node.attrs.get("dilation", (1, 1))
+        kind, items, macs, constants = self.choose_conv(weights, source, out, stride, dilation)
+        if kind == WINOGRAD:
             self.winograd(node, in_channels, out_channels)
-        elif uses_constant_memory(weights, self.gpu):
-            self.emit(node, "conv_constants", n * h * w, macs, constants)
         else:
-            block = conv_block((n, h, w, c), taps, self.gpu)
-            self.emit(node, "conv_generic", grid((n, h, w, c), block), macs, constants)
+            self.emit(node, kind, items, macs, constants)
 
     def winograd(self, node: Node, in_channels: int, out_channels: int) -> None:
         """Three kernels: input transform, 36 matrix products, output transform with the bias."""

@@ -32,17 +32,17 @@ _FUSED_ACTIVATIONS = frozenset({None, "NONE", "RELU", "RELU6", "RELU_N1_TO_1", "
 Check = Callable[[Op, tuple[Tensor, ...]], str | None]
 
 
-def refusal(op: Op, tensors: tuple[Tensor, ...], *, all_plain: bool = False) -> str | None:
+def refusal(op: Op, tensors: tuple[Tensor, ...], *, plain: bool = False) -> str | None:
     """Why the GPU delegate would refuse `op`, or None where it runs it.
 
-    `all_plain`: the caller has found every tensor `is_plain`, which saves time.
+    `plain`: the caller knows that the tensors are `all_plain`, which saves time.
     """
     kind = op.kind
     if kind not in _CHECKS:
         return "the GPU delegate has no such op"
     if not op.inputs or not op.outputs:
         return "no run-time input or no output"
-    if not all_plain:
+    if not plain:
         for t in (*op.inputs, *op.outputs):
             flaw = _tensor_refusal(tensors[t], kind)
             if flaw:
@@ -54,15 +54,14 @@ def refusal(op: Op, tensors: tuple[Tensor, ...], *, all_plain: bool = False) -> 
     return check(op, tensors) if check else None
 
 
-def is_plain(tensor: Tensor) -> bool:
-    """Whether every op may have this tensor: fixed, not empty, of rank 1 to 4, no integers."""
-    shape = tensor.shape
-    return 0 < len(shape) <= 4 and min(shape) > 0 and tensor.dtype in _FLOAT_TYPES
+def all_plain(tensors: tuple[Tensor, ...]) -> bool:
+    """Whether every op may have any of these: fixed, not empty, of rank 1 to 4, no integers."""
+    # Sets, since a network repeats its few shapes.
+    shapes, dtypes = {tensor.shape for tensor in tensors}, {tensor.dtype for tensor in tensors}
+    return dtypes <= _FLOAT_TYPES and all(0 < len(s) <= 4 and min(s) > 0 for s in shapes)
 
 
 def _tensor_refusal(tensor: Tensor, kind: str) -> str | None:
-    if is_plain(tensor):
-        return None
     shape, dtype = tensor.shape, tensor.dtype
     if not 0 < len(shape) <= 4 or min(shape) < 1:
         return _shape_refusal(shape)

@@ -49,41 +49,30 @@ def _expand(program: Program, graph: Graph, delegated: Iterable[int]) -> None:
     alias: dict[int, int] = {}
     for index in delegated:
         op = ops[index]
-        kind, inputs, outputs, attrs = op.kind, op.inputs, op.outputs, op.attrs
+        kind, inputs, outputs = op.kind, op.inputs, op.outputs
+        constants, attrs = op.constants, op.attrs
         if alias:
             inputs = tuple([alias.get(t, t) for t in inputs])
-        if kind in _MAYBE_IDENTITY and len(inputs) == 1 and not op.constants:
+        if kind in _MAYBE_IDENTITY and len(inputs) == 1 and not constants:
             source, target = inputs[0], outputs[0]
             no_op = bhwc(shapes[source]) == bhwc(shapes[target])
             if no_op and not (target in program.outputs and source in program.inputs):
                 alias[target] = source
                 continue
         activation = attrs.get("activation") if attrs else None
+        if len(inputs) == 2 and inputs[0] == inputs[1] and kind in ("ADD", "MUL"):
+            # x + x runs as 2 * x, and x * x as a square.
+            kind = "SQUARE" if kind == "MUL" else "MUL"
+            inputs, constants, attrs = inputs[:1], (), {}
         if activation and activation != "NONE":
             shapes.append(shapes[outputs[0]])
             before = (len(shapes) - 1,)
-            nodes.append(_node(kind, inputs, before, op.constants, attrs, index))
+            nodes.append(Node(kind, inputs, before, constants, attrs, (index,)))
             nodes.append(Node(activation, before, outputs, (), {}, (index,)))
         else:
-            nodes.append(_node(kind, inputs, outputs, op.constants, attrs, index))
+            nodes.append(Node(kind, inputs, outputs, constants, attrs, (index,)))
     if alias:
         program.outputs = [alias.get(t, t) for t in program.outputs]
-
-
-def _node(
-    kind: str,
-    inputs: tuple[int, ...],
-    outputs: tuple[int, ...],
-    constants: tuple[Shape, ...],
-    attrs: object,
-    index: int,
-) -> Node:
-    """A node, with the sum or product of a tensor with itself made unary."""
-    if len(inputs) == 2 and inputs[0] == inputs[1] and kind in ("ADD", "MUL"):
-        # x + x runs as 2 * x.
-        kind = "SQUARE" if kind == "MUL" else "MUL"
-        return Node(kind, inputs[:1], outputs, (), {}, (index,))
-    return Node(kind, inputs, outputs, constants, attrs, (index,))  # type: ignore[arg-type]
 
 
 def _merge(program: Program, mergeable: list[Node]) -> None:

@@ -51,7 +51,10 @@ class Choice:
 
     def active(self, chosen: Mapping[str, Value]) -> bool:
         """Whether the earlier choices `chosen` bring this one into being."""
-        return all(name in chosen and chosen[name] in values for name, values in self.when.items())
+        for name, values in self.when.items():
+            if name not in chosen or chosen[name] not in values:
+                return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -197,7 +200,7 @@ class SearchSpace:
         return count(0, {})
 
     def encode(self, architecture: Architecture) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """A vector of fixed length: numbers scaled to [0, 1], names one-hot, inactive choices -1."""
+        """Vector of fixed length: numbers scaled to [0, 1], names one-hot, inactive choices -1."""
         chosen = architecture.choices
         parts: list[float] = []
         for choice in self.choices:
