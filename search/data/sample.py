@@ -27,7 +27,7 @@ from search.data.photographs import (
 from search.data.storage import NpyWriter, atomic_directory, user_errors
 from search.errors import UserError
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raise it whenever the same settings would give other bytes."""
 
 DEFAULT_PAIRS: dict[TaskName, dict[Split, int]] = {

@@ -17,56 +17,75 @@ import tensorflow as tf
 from spaces.ops.keras_backend import Network
 from spaces.unet import GLOBAL_PATH, HEAD
 
-RIDGE = 1e-3
+RIDGE = 1e-4
 """Ridge strength relative to the mean diagonal of the normal matrix."""
+ROUNDS = 4
+"""Of reweighting. Plain least squares serves the images with the largest errors; the mean PSNR
+weighs all alike, which weights of 1 / MSE of each image do too."""
+ROW_STEP = 5
+"""Every fifth pixel: neighbours say the same, and more crops see more light."""
+BATCH = 16
 
 
 def fit_output_layers(model: Network, x: np.ndarray, y: np.ndarray, *, residual: bool) -> None:
-    """Set the weights of `model`'s named output layers to the ridge solution for (x, y).
+    """Set the weights of `model`'s named output layers to the best linear fit of (x, y).
 
-    `x` [N, h, w, C] network inputs, `y` [N, H, W, 3] targets in [0, 1]. With `residual` the
-    network adds its input to the output, so the layers fit y - x. A network that names no
-    head is left as it is.
+    `x` [N, h, w, C] network inputs, `y` [N, H, W, 3] targets in [0, 1]. Minimises the mean of
+    log MSE over images by iteratively reweighted ridge regression. With `residual` the network
+    adds its input to the output, so the layers fit y - x. A network that names no head is left
+    as it is.
     """
-    layers = [model.named[name] for name in (HEAD, GLOBAL_PATH) if name in model.named]
     if HEAD not in model.named:
         return
-    normal: np.ndarray | float = 0.0
-    moment: np.ndarray | float = 0.0
-    for start in range(0, len(x), 16):
-        design, target = _equations(model, x[start : start + 16], y[start : start + 16], residual)
-        normal = normal + design.T @ design
-        moment = moment + design.T @ target
-    assert isinstance(normal, np.ndarray)
-    ridge = RIDGE * np.trace(normal) / len(normal)
-    solution = np.linalg.solve(normal + ridge * np.eye(len(normal)), moment)
-    _assign(layers, solution)
+    layers = [model.named[name] for name in (HEAD, GLOBAL_PATH) if name in model.named]
+    parts = [
+        _equations(model, x[i : i + BATCH], y[i : i + BATCH], residual)
+        for i in range(0, len(x), BATCH)
+    ]
+    design, wanted = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    _assign(layers, _solve(design, wanted))
+
+
+def _solve(design: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Weights [D, outputs] for `design` [images, rows, D] and `wanted` [images, rows, outputs]."""
+    weights = np.ones(len(design), np.float32)
+    for _ in range(ROUNDS):
+        root = np.sqrt(weights / weights.sum())[:, None, None]
+        rows, targets = (_stacked(array * root) for array in (design, wanted))
+        normal = (rows.T @ rows).astype(np.float64)
+        normal += RIDGE * np.trace(normal) / len(normal) * np.eye(len(normal))
+        solution = np.linalg.solve(normal, (rows.T @ targets).astype(np.float64))
+        error = design @ solution.astype(np.float32) - wanted
+        weights = 1.0 / np.maximum(np.mean(error**2, axis=(1, 2)), 1e-6)
+    return solution
+
+
+def _stacked(array: np.ndarray) -> np.ndarray:
+    return array.reshape(-1, array.shape[-1])
 
 
 def _equations(
     model: Network, x: np.ndarray, y: np.ndarray, residual: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the least-squares problem: patches that the layers see, and what they should give."""
+    """Patches that the layers see and what they should give, [images, rows, ...] each."""
     _, taps = model.taps(x)
-    parts = [
-        _patches(taps[name], model.named[name]) for name in (HEAD, GLOBAL_PATH) if name in taps
-    ]
-    rows = parts[0].shape[0]
-    design = np.concatenate([*parts, np.ones((rows, 1))], axis=1)
+    patches = [_patches(taps[n], model.named[n]) for n in (HEAD, GLOBAL_PATH) if n in taps]
+    ones = np.ones((*patches[0].shape[:2], 1), np.float32)
+    design = np.concatenate([*patches, ones], axis=-1)
     channels = int(model.named[HEAD].kernel.shape[-1])
     block = round((channels / y.shape[-1]) ** 0.5)
     wanted = y - x if residual else y
-    target = tf.nn.space_to_depth(wanted, block) if block > 1 else tf.constant(wanted)
-    return design, target.numpy().reshape(rows, channels).astype(np.float64)
+    target = tf.nn.space_to_depth(wanted, block).numpy() if block > 1 else wanted
+    return design[:, ::ROW_STEP], target.reshape(len(y), -1, channels)[:, ::ROW_STEP]
 
 
 def _patches(features: Any, layer: Any) -> np.ndarray:
-    """The input patches of a convolution, one row an output pixel, in its kernel's order."""
+    """The input patches of a convolution, [images, output pixels, k * k * C] in kernel order."""
     kernel, stride = layer.kernel.shape[0], layer.strides[0]
     patches = tf.image.extract_patches(
         features, [1, kernel, kernel, 1], [1, stride, stride, 1], [1, 1, 1, 1], "SAME"
-    )
-    return patches.numpy().reshape(-1, patches.shape[-1]).astype(np.float64)
+    ).numpy()
+    return patches.reshape(len(patches), -1, patches.shape[-1])
 
 
 def _assign(layers: list[Any], solution: np.ndarray) -> None:

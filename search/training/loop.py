@@ -21,6 +21,7 @@ from .closed_form import fit_output_layers
 from .losses import LOSSES
 from .metrics import psnr_db
 from .recipe import Recipe
+from .ssim import ssim
 
 EVALUATION_BATCH = 8
 EXPLODED = 1e6
@@ -193,7 +194,7 @@ def _evaluate(
         target = targets[chosen].astype(np.float32) / np.float32(255)
         psnrs.append(psnr_db(target, output.numpy()))
         if with_ssim:
-            ssims.append(tf.image.ssim(output, target, max_val=1.0).numpy())
+            ssims.append(ssim(target, output).numpy())
     return np.concatenate(psnrs), np.concatenate(ssims) if ssims else np.array([])
 
 

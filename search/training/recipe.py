@@ -19,7 +19,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     steps: int = Field(600, ge=1, le=10_000_000)
-    batch: int = Field(16, ge=1, le=4096)
+    batch: int = Field(8, ge=1, le=4096)
     crop: int = Field(64, ge=16, le=4096, description="side in output pixels")
     loss: LossName = "psnr"
     learning_rate: float = Field(2e-3, gt=0, lt=1)
@@ -27,7 +27,7 @@ class Recipe(BaseModel):
     clip_norm: float = Field(1.0, gt=0)
     ema_momentum: float = Field(0.98, ge=0, lt=1)
     closed_form_images: int = Field(
-        64, ge=0, description="crops for the ridge fit of the output layers; 0 leaves it out"
+        128, ge=0, description="crops for the ridge fit of the output layers; 0 leaves it out"
     )
     encoding: Literal["sensor_sqrt", "linear", "rgb"] | None = Field(
         None, description="of the input; default: sensor_sqrt for RAW, rgb for RGB"

@@ -1,0 +1,49 @@
+"""SSIM with separable windows: the same numbers as `tf.image.ssim`, several times faster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+WINDOW, SIGMA = 11, 1.5
+C1, C2 = 0.01**2, 0.03**2
+
+
+@tf.function(reduce_retracing=True)
+def ssim(target: Any, prediction: Any) -> Any:
+    """SSIM of each image: [N, H, W, C] in [0, 1] twice -> [N]; H and W at least 11.
+
+    Wang et al., 2004: Gaussian window of 11 and sigma 1.5, K1 = 0.01, K2 = 0.03, the mean over
+    valid windows and channels. The Gaussian is separable, and a matrix product is the fastest way
+    to apply it: TensorFlow's 11x11 depthwise convolution took a third of a brief trial.
+    """
+    channels = target.shape[-1]
+    x, y = (_planes(image) for image in (target, prediction))
+    mean_x, mean_y = _blur(x), _blur(y)
+    variance_sum = _blur(x * x + y * y) - mean_x * mean_x - mean_y * mean_y
+    covariance = _blur(x * y) - mean_x * mean_y
+    luminance = (2 * mean_x * mean_y + C1) / (mean_x * mean_x + mean_y * mean_y + C1)
+    structure = (2 * covariance + C2) / (variance_sum + C2)
+    planes = tf.reduce_mean(luminance * structure, axis=(1, 2))
+    return tf.reduce_mean(tf.reshape(planes, (-1, channels)), axis=1)
+
+
+def _planes(images: Any) -> Any:
+    """[N, H, W, C] -> [N * C, H, W]"""
+    height, width = images.shape[1:3]
+    return tf.reshape(tf.transpose(images, (0, 3, 1, 2)), (-1, height, width))
+
+
+def _blur(planes: Any) -> Any:
+    """Valid Gaussian blur, as a product with a banded matrix on either side."""
+    height, width = planes.shape[1:]
+    return _band(height) @ planes @ tf.transpose(_band(width))
+
+
+def _band(size: int) -> Any:
+    taps = np.exp(-((np.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * SIGMA**2))
+    taps /= taps.sum()
+    rows = size - WINDOW + 1
+    return tf.constant(sum(t * np.eye(rows, size, k) for k, t in enumerate(taps)), tf.float32)
