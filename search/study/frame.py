@@ -1,0 +1,37 @@
+"""A study's trials as a pandas data frame, for notebooks and spreadsheets."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from .results import StudyResults
+
+
+def trials_frame(results: StudyResults) -> pd.DataFrame:
+    """One row a trial, in order of number; choices in columns of their own ("choice.levels").
+
+    Run times are predicted; PSNR and SSIM are of the study's own validation data.
+    """
+    rows = []
+    for trial in results.trials:
+        known = trial.estimate
+        row = {
+            "number": trial.number,
+            "index": trial.index,
+            "status": trial.status,
+            "reason": trial.reason,
+            "baseline": trial.baseline,
+            "digest": trial.architecture.digest if trial.architecture else None,
+            "predicted_ms": known.runtime_ms if known else None,
+            "low_ms": known.low_ms if known else None,
+            "high_ms": known.high_ms if known else None,
+            "gmac": known.gmac if known else None,
+            "parameters": known.parameters if known else None,
+            "psnr_db": trial.psnr_db,
+            "ssim": trial.ssim,
+            "log2_score": trial.log2_score,
+            "total_s": trial.seconds.get("total"),
+        }
+        choices = trial.architecture.choices if trial.architecture else {}
+        rows.append(row | {f"choice.{name}": value for name, value in choices.items()})
+    return pd.DataFrame(rows)
