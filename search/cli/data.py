@@ -7,18 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
-from search.data.debian import debian_photos
-from search.data.inspect import Inspection, inspect_directory, write_contact_sheet
-from search.data.pairs import read_description
-from search.data.photographs import folder_photos
-from search.data.sample import prepare_sample
 from search.errors import UserError
+
+if TYPE_CHECKING:
+    from search.data.inspect import Inspection
 
 app = typer.Typer(help="Prepare the sample data set; inspect any data set.", no_args_is_help=True)
 
@@ -58,6 +54,11 @@ def prepare(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Generate a sample data set from photographs (14 are built in); nothing if it exists."""
+    from search.data.debian import debian_photos
+    from search.data.pairs import read_description
+    from search.data.photographs import folder_photos
+    from search.data.sample import prepare_sample
+
     if photos and debian:
         raise UserError("give either --photos or --debian, not both")
     chosen = debian_photos() if debian else nullcontext(folder_photos(photos) if photos else None)
@@ -93,6 +94,8 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check every pair of a data set and report; the exit code is 1 if files are broken."""
+    from search.data.inspect import inspect_directory
+
     with _progress() as progress:
         found = inspect_directory(directory, dataset.value if dataset else None, progress)
     written = _write_sheet(found, sheet) if sheet else None
@@ -108,6 +111,8 @@ def inspect(
 
 def _write_sheet(found: Inspection, path: Path) -> Path:
     """Of the validation split where there is one, without the broken pairs."""
+    from search.data.inspect import write_contact_sheet
+
     source, report = found.sources[-1], found.reports[-1]
     without = getattr(source, "without", None)
     return write_contact_sheet(without(report.broken) if without else source, path)
@@ -116,6 +121,9 @@ def _write_sheet(found: Inspection, path: Path) -> Path:
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar on stderr, only where that is a terminal: stdout stays for the result."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
         tasks: dict[str, Any] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from search.config import StudyConfig
 from search.data.check import open_dataset
 from search.data.folders import Broken, list_pairs
-from search.data.pairs import SPLITS, PairSource, PreparedPairs, Split
+from search.data.pairs import SPLITS, PairMeta, PairSource, PreparedPairs, Split
 from search.data.sample import prepare_sample
 from search.errors import UserError
 from search.tasks import TASKS
@@ -32,20 +32,26 @@ def prepare_data(config: StudyConfig, observer: Observer | None = None) -> DataS
             patch=data.patch,
         )
         source = DataSource("sample", root)
+        for split in SPLITS:
+            _check_task(open_pairs(source, split).meta, config)
     else:
         broken: list[Broken] = []
         for split in SPLITS:
             pairs = open_dataset(data.dataset, data.root, split, allow_broken=data.allow_broken)
-            if pairs.meta.task != config.task:
-                raise UserError(
-                    f"{data.dataset} is for the task {pairs.meta.task}, not {config.task}"
-                )
+            _check_task(pairs.meta, config)
             broken += pairs.skipped
         for path, reason in broken:
             observer.warn(f"left out {path}: {reason}")
         source = DataSource(data.dataset, data.root, tuple(broken), data.validation_images)
     observer.stage(title, 1, 1)
     return source
+
+
+def _check_task(found: PairMeta, config: StudyConfig) -> None:
+    if found.task != config.task:
+        raise UserError(
+            f"{config.data.dataset} data is for the task {found.task}, not {config.task}"
+        )
 
 
 def open_pairs(data: DataSource, split: Split) -> PairSource:

@@ -42,8 +42,8 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
         if name not in ZOO:
             raise UserError(f"no published system called {name!r}; see 'lensnas zoo list'")
     with driver_lock(config.directory), LocalPool(config.workers) as pool:
-        study = create_or_resume(config)
         data = prepare_data(config, observer)
+        study = create_or_resume(config)  # Not before: data that are refused leave no study.
         oracle = LatencyOracle(load_profile(config.device))
         _Search(config, study, data, oracle, pool, observer).run()
         if config.finals is not None:

@@ -81,4 +81,12 @@ class Failed:
     reason: str
 
 
-Event = Rung | Trained | Failed
+@dataclass(frozen=True)
+class Prevented:
+    """A run that the machine or the data prevented, by no fault of the candidate's."""
+
+    key: str
+    reason: str
+
+
+Event = Rung | Trained | Failed | Prevented

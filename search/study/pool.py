@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
-from multiprocessing import connection
+from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from .job import Event, Failed, Job, Rung
+from search.errors import UserError
 
-WORKER = "search.study.worker"
+from .job import Failed, Job, Prevented, Rung, Trained
+
+PRELOAD = "search.study.preload"
+ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 @dataclass
@@ -32,7 +37,7 @@ class LocalPool:
         self.workers = workers
         self.threads = max(1, (os.cpu_count() or 1) // workers)
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([WORKER])
+        self._context.set_forkserver_preload([PRELOAD])
         self._running: dict[str, _Running] = {}
 
     def __enter__(self) -> LocalPool:
@@ -53,14 +58,19 @@ class LocalPool:
 
     def start(self, job: Job) -> None:
         """Start `job` in a fresh process."""
+        with _ending_signals_blocked():
+            forkserver.ensure_running()
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_child, args=(job, theirs), daemon=True)
         process.start()
         theirs.close()
         self._running[job.key] = _Running(job, process, ours)
 
-    def wait(self) -> list[Event]:
-        """Block until at least one running job has something to say."""
+    def wait(self) -> list[Rung | Trained | Failed]:
+        """Block until at least one running job has something to say.
+
+        Raises UserError where the machine or the data prevented one.
+        """
         by_pipe = {running.pipe: running for running in self._running.values()}
         ready = connection.wait(list(by_pipe))
         return [self._receive(by_pipe[pipe]) for pipe in ready]  # type: ignore[index]
@@ -80,9 +90,10 @@ class LocalPool:
             running.pipe.close()
         self._running.clear()
 
-    def _receive(self, running: _Running) -> Event:
+    def _receive(self, running: _Running) -> Rung | Trained | Failed:
+        event: Rung | Trained | Failed | Prevented
         try:
-            event: Event = running.pipe.recv()
+            event = running.pipe.recv()
         except (EOFError, ConnectionResetError):
             running.process.join()
             event = Failed(running.job.key, _death(running.process.exitcode))
@@ -90,7 +101,23 @@ class LocalPool:
             running.process.join()
             running.pipe.close()
             del self._running[running.job.key]
+        if isinstance(event, Prevented):
+            raise UserError(f"the study cannot go on: {event.reason} (mend that and run it again)")
         return event
+
+
+@contextlib.contextmanager
+def _ending_signals_blocked() -> Iterator[None]:
+    """For what is started meanwhile: how a study ends is the driver's decision alone.
+
+    A terminal sends Ctrl-C, and a service manager SIGTERM, to the workers and their server too.
+    """
+    resource_tracker.ensure_running()  # It would unblock them again.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _child(job: Job, pipe: Connection) -> None:

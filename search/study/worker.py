@@ -7,7 +7,6 @@ job gets a fresh process (no memory grows from trial to trial) for the price of 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import time
@@ -26,6 +25,7 @@ from search.data.batches import validation_arrays
 from search.data.isp import quick_look
 from search.data.pairs import Encoder, PairSource, encoder_for
 from search.data.sample import evenly_spaced
+from search.errors import UserError
 from search.networks import candidate
 from search.training.loop import (
     TrainingDivergedError,
@@ -36,22 +36,23 @@ from search.training.loop import (
 from spaces.ops.keras_backend import Network
 
 from .data import open_pairs
-from .job import Failed, Job, Rung, Trained
+from .job import Failed, Job, Prevented, Rung, Trained
 
 PREVIEW_IMAGES = 3
 
 
 def main(job: Job, pipe: Connection) -> None:
-    """Run `job`, talking to the driver over `pipe`; the last message is Trained or Failed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle.
+    """Run `job`, talking to the driver over `pipe`; never ends on a Rung."""
     _end_with_driver()
-    _log_to(job.directory / "log.txt")
     try:
+        _log_to(job.directory / "log.txt")
         pipe.send(_run(job, pipe))
     except TrainingDivergedError as error:
         pipe.send(Failed(job.key, str(error)))
     except (BrokenPipeError, EOFError):
         return
+    except (UserError, OSError) as error:
+        pipe.send(Prevented(job.key, _plain(error, job.directory)))
     except tf.errors.ResourceExhaustedError as error:
         pipe.send(Failed(job.key, f"out of memory: {_first_line(error)}"))
     except Exception as error:
@@ -134,6 +135,13 @@ def _log_to(path: Path) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
+
+
+def _plain(error: Exception, directory: Path) -> str:
+    """For example "No space left on device: runs/x/trials/00003"."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename or directory}"
+    return _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:

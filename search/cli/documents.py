@@ -1,0 +1,72 @@
+"""Results as JSON documents, for scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search.study.results import Finalist, StudyResults, TrialRecord
+
+
+def results_document(results: StudyResults) -> dict[str, Any]:
+    """One study: counts, trials, Pareto front and finalists. Run times are predicted."""
+    config = results.config
+    statuses = [t.status for t in results.trials]
+    return {
+        "study": config.name,
+        "task": config.task,
+        "device": config.device,
+        "data": config.data.dataset,
+        "trials_planned": config.trials,
+        "trained": results.trained,
+        "counts": {status: statuses.count(status) for status in sorted(set(statuses))},
+        "trials": [_trial(t) for t in results.trials if t.status not in ("waiting", "interrupted")],
+        "pareto_front": [t.number for t in results.pareto_front()],
+        "finalists": [_finalist(f) for f in results.finalists()],
+        "winner": results.winner.digest if results.winner else None,
+    }
+
+
+def study_document(results: StudyResults) -> dict[str, Any]:
+    """One line of the list of studies."""
+    config, best = results.config, results.best
+    return {
+        "study": config.name,
+        "task": config.task,
+        "device": config.device,
+        "data": config.data.dataset,
+        "trained": results.trained,
+        "trials": config.trials,
+        "best_log2_score": best.log2_score if best else None,
+    }
+
+
+def _trial(trial: TrialRecord) -> dict[str, Any]:
+    return {
+        "number": trial.number,
+        "index": trial.index,
+        "status": trial.status,
+        "reason": trial.reason,
+        "baseline": trial.baseline,
+        "digest": trial.architecture.digest if trial.architecture else None,
+        "choices": trial.architecture.choices if trial.architecture else None,
+        "predicted_ms": trial.estimate.runtime_ms if trial.estimate else None,
+        "psnr_db": trial.psnr_db,
+        "ssim": trial.ssim,
+        "log2_score": trial.log2_score,
+        "curve": trial.curve,
+    }
+
+
+def _finalist(finalist: Finalist) -> dict[str, Any]:
+    return {
+        "origin": finalist.origin,
+        "digest": finalist.architecture.digest,
+        "psnrs_db": finalist.psnrs_db,
+        "psnr_db": finalist.psnr_db,
+        "spread_db": finalist.spread_db,
+        "ssim": finalist.ssim,
+        "predicted_ms": finalist.estimate.runtime_ms,
+        "low_ms": finalist.estimate.low_ms,
+        "high_ms": finalist.estimate.high_ms,
+        "log2_score": finalist.log2_score,
+    }

@@ -1,0 +1,249 @@
+"""`lensnas run`, `studies`, `show`, `report` and `export`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from search.errors import UserError
+
+from .errors import FAILED
+
+if TYPE_CHECKING:
+    from search.config import StudyConfig
+    from search.export.bundle import Bundle
+    from search.study.results import StudyResults
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document instead of tables, for scripts.")
+]
+StudyFile = Annotated[
+    Path, typer.Argument(metavar="STUDY", help="A study file, as studies/quickstart_isp.yaml.")
+]
+StudyArgument = Annotated[
+    str,
+    typer.Argument(metavar="STUDY", help="A study file, or the name of a study that was run."),
+]
+Runs = Annotated[Path, typer.Option("--runs", help="The folder that studies are kept in.")]
+RUNS = Path("runs")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Register this module's commands on the root command."""
+    for command in (run, studies, show, report, export):
+        app.command()(command)
+
+
+def run(
+    study: StudyFile,
+    trials: Annotated[
+        int | None,
+        typer.Option(help="Candidates to train in all, earlier runs included; default: the file's"),
+    ] = None,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Then write the report and export the winner.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the study of a YAML file, or go on where it stopped.
+
+    Ctrl-C stops it and loses nothing that was finished: run the same command again to go on.
+
+    Exit codes: 0 when the study is done, 2 for what you can mend, 130 after Ctrl-C.
+    """
+    from rich.console import Console
+
+    from search.config import load_config, parse_config
+    from search.study.driver import run_study
+
+    from .progress import ConsoleObserver
+
+    config = load_config(study)
+    if trials is not None:
+        config = parse_config(config.model_dump(mode="json") | {"trials": trials}, "--trials")
+    console = Console(stderr=True)
+    with ConsoleObserver(console, config) as observer:
+        results = run_study(config, observer)
+    document = _results_document(results)
+    if not as_json:
+        _print_tables(results)
+    if finish:
+        bundle = _export(results, None, config.directory / "export", "fp32,fp16", False)
+        written = _write_report(results, config.directory / "report.html")
+        document |= {"report": str(written), "export": bundle.to_dict()}
+        if not as_json:
+            print(f"{bundle.summary()}\nReport: {written}")
+    if as_json:
+        _print_json(document)
+    elif not finish:
+        console.print(f"Next: lensnas report {study}, lensnas export {study}", soft_wrap=True)
+
+
+def studies(runs: Runs = RUNS, as_json: AsJson = False) -> None:
+    """List the studies that were run."""
+    from search.study.results import read_results
+    from search.study.storage import load_study
+
+    from .documents import study_document
+
+    found = []
+    for storage in sorted(runs.glob("*/study.db")):
+        try:
+            study, config = load_study(f"sqlite:///{storage.as_posix()}", storage.parent.name)
+        except UserError as error:
+            print(f"warning: left out {storage.parent.name}: {error}", file=sys.stderr)
+            continue
+        found.append(read_results(study, config))
+    if as_json:
+        _print_json([study_document(results) for results in found])
+    elif found:
+        _print_studies(found)
+    else:
+        print(f"No studies under {runs}: start one with 'lensnas run', or give --runs.")
+
+
+def show(study: StudyArgument, runs: Runs = RUNS, as_json: AsJson = False) -> None:
+    """Print a study's best networks, its Pareto set and the published results."""
+    results = _load(study, runs)
+    if as_json:
+        _print_json(_results_document(results))
+    else:
+        _print_tables(results)
+
+
+def report(
+    study: StudyArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The HTML file; default: report.html of the study."),
+    ] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Write a study's report: one HTML file that opens anywhere."""
+    results = _load(study, runs)
+    print(f"Report: {_write_report(results, output or results.config.directory / 'report.html')}")
+
+
+def export(
+    study: StudyArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="The folder to write; default: export of the study."),
+    ] = None,
+    trial: Annotated[
+        int | None, typer.Option(help="The number of a trial; default: the winner.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="fp32, fp16, or both with a comma.")] = "fp32,fp16",
+    force: Annotated[
+        bool, typer.Option("--force", help="Write the files even if a check fails.")
+    ] = False,
+    runs: Runs = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Export a trained network as .tflite files for the phone, with a model card.
+
+    Every file is run and compared with the trained network before anything is written.
+
+    Exit codes: 1 where a check fails (without --force), 2 for what you can mend.
+    """
+    results = _load(study, runs)
+    folder = output or results.config.directory / "export"
+    bundle = _export(results, trial, folder, precision, force)
+    if as_json:
+        _print_json(bundle.to_dict())
+    else:
+        print(bundle.summary())
+
+
+def _load(study: str, runs: Path) -> StudyResults:
+    """Results of a study file or of a stored study's name."""
+    from search.config import load_config
+    from search.study.results import read_results
+    from search.study.storage import SQLITE, load_study
+
+    if study.endswith((".yaml", ".yml")):
+        wanted = load_config(Path(study))
+        url, name, output = wanted.storage_url, wanted.name, wanted.output
+        hint = f"run it first: lensnas run {study}"
+    else:
+        output, name = runs, study
+        url = f"{SQLITE}{(output / name / 'study.db').as_posix()}"
+        hint = "see 'lensnas studies', or give its file or --runs"
+    if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).exists():
+        raise UserError(f"no study {name!r} has been run under {output}: {hint}")
+    stored, config = load_study(url, name)
+    # Its folder may have been moved, or was named from another directory.
+    return read_results(stored, _kept_in(config, output))
+
+
+def _kept_in(config: StudyConfig, output: Path) -> StudyConfig:
+    return config.model_copy(update={"output": output})
+
+
+def _write_report(results: StudyResults, path: Path) -> Path:
+    from search.report.page import write_report
+
+    return write_report(results, path)
+
+
+def _export(
+    results: StudyResults, trial: int | None, output: Path, precision: str, force: bool
+) -> Bundle:
+    from search.export.source import known_precision, read_weights, trained_weights
+    from search.study.quiet import native_stderr_hidden
+
+    names = precision.split(",")
+    for name in names:  # What can be refused, before the seconds that TensorFlow takes to load.
+        known_precision(name)
+    read_weights(trained_weights(results, trial))
+    with native_stderr_hidden():
+        from search.export.bundle import VerificationError, export_trial
+
+        try:
+            return export_trial(results, output, trial=trial, precisions=names, force=force)
+        except VerificationError as error:
+            failure = error
+    print(f"error: {failure}", file=sys.stderr)
+    raise typer.Exit(FAILED)
+
+
+def _results_document(results: StudyResults) -> dict[str, Any]:
+    from .documents import results_document
+
+    return results_document(results)
+
+
+def _print_tables(results: StudyResults) -> None:
+    from rich.console import Console
+
+    from search.report.tables import leaderboard_table, pareto_table
+
+    console = Console()
+    console.print(leaderboard_table(results))
+    console.print(pareto_table(results))
+
+
+def _print_studies(found: list[StudyResults]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("study", "task", "device", "data", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("trained", justify="right")
+    table.add_column("best score*", justify="right")
+    for results in found:
+        config, best = results.config, results.best
+        shown = "" if best is None or best.log2_score is None else f"{2.0**best.log2_score:.4g}"
+        progress = f"{results.trained} of {config.trials}"
+        table.add_row(config.name, config.task, config.device, config.data.dataset, progress, shown)
+    table.caption = "* after brief training, on the study's data, with predicted run time"
+    table.caption_justify = "left"
+    Console().print(table)
+
+
+def _print_json(document: Any) -> None:
+    print(json.dumps(document, indent=2))

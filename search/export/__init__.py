@@ -1,0 +1,1 @@
+"""From a trained trial to verified .tflite files with a model card."""

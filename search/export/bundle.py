@@ -1,0 +1,109 @@
+"""A bundle: the .tflite files of one trial, what was verified of them, and a model card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from latency import LatencyOracle, load_profile
+from search.artifacts import write_bytes
+from search.data.pairs import encoder_for
+from search.errors import UserError
+from search.networks import candidate
+from search.study.data import open_pairs, prepare_data
+from search.study.results import StudyResults
+from spaces.ops.keras_backend import Network
+
+from .card import model_card
+from .convert import convert
+from .frame import full_frame
+from .source import PRECISIONS, Trained, known_precision, read_weights, trained_weights
+from .verify import Verification, verify
+
+
+class VerificationError(UserError):
+    """A file that was made but is not what it must be."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What `export_trial` wrote."""
+
+    directory: Path
+    source: Trained
+    verifications: tuple[Verification, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "directory": str(self.directory),
+            "architecture": json.loads(self.source.architecture.to_json()),
+            "origin": self.source.origin,
+            "files": [v.to_dict() for v in self.verifications],
+        }
+
+    def summary(self) -> str:
+        """For the terminal: two lines a file, none wider than 80 columns."""
+        lines = [f"Export of {self.source.origin} to {self.directory}:"]
+        for v in self.verifications:
+            verdict = "all on the GPU" if v.delegated else f"{len(v.fallbacks)} ops on the CPU"
+            lines.append(
+                f"  model_{v.precision}.tflite  {v.size_bytes / 1024:.1f} KiB, {verdict}, "
+                f"predicted {v.predicted_ms:.2f} ms ({v.low_ms:.2f} to {v.high_ms:.2f})"
+            )
+            lines.append(
+                f"    against Keras: largest error {v.max_error:.1e}, "
+                f"PSNR {v.psnr_db - v.keras_psnr_db:+.4f} dB"
+            )
+            lines += [f"    FAILED: {failure}" for failure in v.failures]
+        return "\n".join([*lines, "  model_card.md, verification.json"])
+
+
+def export_trial(
+    results: StudyResults,
+    output: Path,
+    *,
+    trial: int | None = None,
+    precisions: Sequence[str] = PRECISIONS,
+    force: bool = False,
+) -> Bundle:
+    """Convert, verify and write one trial, by default the winner.
+
+    Raises UserError where there is nothing to export, VerificationError where a check fails
+    without `force`; nothing is written then.
+    """
+    wanted = [known_precision(name) for name in precisions]
+    config = results.config
+    task = config.task_facts
+    source = trained_weights(results, trial)
+    held_out = open_pairs(prepare_data(config), "val")
+    encode = encoder_for(held_out.meta, config.training.encoding)
+    network = candidate(source.architecture)
+    keras.backend.clear_session()  # Layer names, and so the file's bytes, start over.
+    model = Network(network.network, network.input_channels)
+    model.set_weights(read_weights(source))
+    frame, target = full_frame(held_out, encode, task)
+    keras_output = model(frame, training=False).numpy()
+    oracle = LatencyOracle(load_profile(config.device))
+    traced = network.trace(*task.input_shape[:2])
+    files: dict[str, bytes] = {}
+    found: list[Verification] = []
+    for precision in wanted:
+        file = convert(model, task.input_shape, precision)
+        found.append(verify(file, precision, frame, target, keras_output, traced, oracle))
+        files[f"model_{precision}.tflite"] = file
+    failures = [f"{v.precision}: {failure}" for v in found for failure in v.failures]
+    if failures and not force:
+        shown = "; ".join(failures[:3])
+        raise VerificationError(f"export refused (--force writes it all the same): {shown}")
+    bundle = Bundle(output, source, tuple(found))
+    files["model_card.md"] = model_card(results, bundle, held_out.meta).encode()
+    files["verification.json"] = json.dumps(bundle.to_dict(), indent=2).encode()
+    for file_name, content in files.items():
+        write_bytes(output / file_name, content)
+    return bundle

@@ -1,0 +1,59 @@
+"""Keras to TensorFlow Lite, the one way that keeps weights and fixed shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from latency.graph import Graph
+from search.errors import UserError
+from search.tasks.task import ImageShape
+from spaces.ops.keras_backend import Network
+
+from .source import PRECISIONS, Precision
+
+INPUT, OUTPUT = "image", "rgb"
+"""Tensor names of the serving signature."""
+
+_FORBIDDEN = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "SHAPE", "PACK"})
+
+
+def convert(model: Network, input_shape: ImageShape, precision: Precision = "fp32") -> bytes:
+    """A .tflite file of `model` for one frame of `input_shape` (H, W, C), batch 1.
+
+    "fp16" stores the weights as float16; computation stays the delegate's choice.
+    Raises UserError for an unknown precision.
+    """
+    if precision not in PRECISIONS:
+        raise UserError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
+
+    @tf.function(input_signature=[tf.TensorSpec((1, *input_shape), tf.float32, name=INPUT)])
+    def serve(image: Any) -> dict[str, Any]:
+        return {OUTPUT: model(image, training=False)}
+
+    # Handing the converter a plain module that owns the variables is what works: given the Keras
+    # model it writes a file without weights, and `model.export` makes the batch dynamic.
+    owner = tf.Module()
+    owner.variables_ = [variable.value for variable in model.variables]
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [serve.get_concrete_function()], owner
+    )
+    if precision == "fp16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    return bytes(converter.convert())
+
+
+def unsound_ops(graph: Graph) -> list[str]:
+    """What a sound export never holds: variables, computed shapes, other batches, high ranks."""
+    found = [f"op {i} {op.kind}" for i, op in enumerate(graph.ops) if op.kind in _FORBIDDEN]
+    for index, tensor in enumerate(graph.tensors):
+        if len(tensor.shape) > 4 or any(size < 1 for size in tensor.shape):
+            found.append(f"tensor {index} of shape {tensor.shape}")
+    found += [
+        f"input of batch {graph.tensors[i].shape[0]}"
+        for i in graph.inputs
+        if graph.tensors[i].shape[0] != 1
+    ]
+    return found

@@ -1,0 +1,80 @@
+"""What is exported: found and checked without TensorFlow, so that mistakes are named at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from zipfile import BadZipFile
+
+import numpy as np
+
+from search.artifacts import WEIGHTS, load_weights
+from search.errors import UserError
+from search.study.directories import final_directory, trial_directory
+from search.study.results import StudyResults
+from spaces.architecture import Architecture
+
+Precision = Literal["fp32", "fp16"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The weights that are exported and where they come from."""
+
+    architecture: Architecture
+    directory: Path
+    origin: str
+    psnr_db: float
+    steps: int
+    seed: int
+
+
+def trained_weights(results: StudyResults, trial: int | None) -> Trained:
+    """The best run of the winner's finals, or of `trial`'s where it was in them, else the trial."""
+    config = results.config
+    if trial is None:
+        architecture = results.winner
+        if architecture is None:
+            raise UserError(f"study {config.name} has no complete trial to export yet")
+    else:
+        record = next((t for t in results.trials if t.number == trial), None)
+        if record is None or record.status != "complete" or record.architecture is None:
+            status = record.status if record else "not there"
+            raise UserError(f"trial {trial} of study {config.name} is {status}: nothing to export")
+        architecture = record.architecture
+    origin = results.origin(architecture)
+    runs = [r for r in results.finals if r.architecture == architecture]
+    if runs:
+        run = max(runs, key=lambda r: r.psnr_db)
+        directory = final_directory(config, architecture, run.seed, run.steps)
+        source = Trained(architecture, directory, origin, run.psnr_db, run.steps, run.seed)
+    else:
+        found = next(
+            t for t in results.complete if t.architecture == architecture and t.psnr_db is not None
+        )
+        assert found.psnr_db is not None
+        directory = trial_directory(config, found.number)
+        steps = config.training.steps
+        source = Trained(architecture, directory, origin, found.psnr_db, steps, config.seed)
+    return source
+
+
+def read_weights(source: Trained) -> list[np.ndarray]:
+    """The weights in the model's order. Raises UserError where they are gone or damaged."""
+    path = source.directory / WEIGHTS
+    try:
+        return load_weights(source.directory)
+    except FileNotFoundError:
+        raise UserError(f"the weights of {source.origin} are gone: {path} is missing") from None
+    except (OSError, ValueError, BadZipFile) as error:
+        raise UserError(f"the weights of {source.origin} are damaged: {path}: {error}") from None
+
+
+def known_precision(name: str) -> Precision:
+    """`name` as a precision; UserError where there is none."""
+    for known in PRECISIONS:
+        if name.strip() == known:
+            return known
+    raise UserError(f"unknown precision {name!r}: choose one of {', '.join(PRECISIONS)}")

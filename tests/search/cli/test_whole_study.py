@@ -1,0 +1,240 @@
+"""One tiny study from its file to a .tflite file that somebody else's interpreter runs."""
+
+import contextlib
+import json
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def finished(workplace):
+    """The first run of a study; its results are in `workplace`."""
+    done = workplace("run", workplace.study(), "--json")
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def results(finished):
+    return json.loads(finished.stdout)
+
+
+@pytest.fixture(scope="module")
+def bundle(workplace, results):
+    """The exported winner, as `export --json` describes it."""
+    done = workplace("export", "tiny.yaml", "-o", "bundle", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def test_a_run_tells_its_progress_on_stderr_and_nothing_of_tensorflow(finished, results):
+    lines = finished.stderr.splitlines()
+    assert "Study tiny: 2 trials" in lines[0]
+    assert "predicted for snapdragon-8-gen-1" in lines[1]
+    for trial in results["trials"]:
+        assert any(
+            line.startswith(f"trial {trial['number']:>4}  {trial['psnr_db']:5.2f} dB")
+            for line in lines
+        )
+    assert not [line for line in lines if line[:1] in "IWE" and "0000 " in line]
+    assert "WARNING" not in finished.stderr
+
+
+def test_every_command_tells_the_same(workplace, results):
+    by_file = workplace("show", "tiny.yaml", "--json")
+    by_name = workplace("show", "tiny", "--json")
+    assert json.loads(by_file.stdout) == json.loads(by_name.stdout) == results
+    [listed] = json.loads(workplace("studies", "--json").stdout)
+    best = max(trial["log2_score"] for trial in results["trials"])
+    assert (listed["study"], listed["trained"], listed["best_log2_score"]) == ("tiny", 2, best)
+    shown = workplace("show", "tiny").stdout
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "predicted, not measured" in shown
+    for finalist in results["finalists"]:
+        assert f"{finalist['psnr_db']:.2f}" in shown
+
+
+def test_running_it_again_trains_nothing(workplace, results):
+    weights = sorted((workplace.folder / "runs/tiny").glob("*/*/weights.npz"))
+    before = [path.stat().st_mtime_ns for path in weights]
+    again = workplace("run", "tiny.yaml", "--json")
+    assert json.loads(again.stdout) == results
+    assert len(weights) == 3
+    assert [path.stat().st_mtime_ns for path in weights] == before
+
+
+def test_the_report_is_one_file(workplace, results):
+    done = workplace("report", "tiny", "-o", "pages/tiny.html")
+    assert done.returncode == 0, done.stderr
+    page = (workplace.folder / "pages/tiny.html").read_text()
+    assert done.stdout == "Report: pages/tiny.html\n"
+    assert results["finalists"][0]["origin"] in page
+    assert "sample data" in page
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_an_exported_file_runs_by_hand(workplace, bundle, precision):
+    """Loaded as a phone's developer would: no signature runner, no code of ours."""
+    [facts] = [f for f in bundle["files"] if f["precision"] == precision]
+    path = workplace.folder / f"bundle/model_{precision}.tflite"
+    assert path.stat().st_size == facts["size_bytes"]
+    interpreter = Interpreter(model_path=str(path))
+    interpreter.allocate_tensors()
+    [image], [rgb] = interpreter.get_input_details(), interpreter.get_output_details()
+    assert image["shape"].tolist() == image["shape_signature"].tolist() == [1, 544, 960, 4]
+    assert rgb["shape"].tolist() == rgb["shape_signature"].tolist() == [1, 1088, 1920, 3]
+    assert image["dtype"] == rgb["dtype"] == np.float32
+    [names] = interpreter.get_signature_list().values()
+    assert names == {"inputs": ["image"], "outputs": ["rgb"]}
+
+    frame, target, keras_output = _reference(workplace, bundle)
+    interpreter.set_tensor(image["index"], frame)
+    interpreter.invoke()
+    output = interpreter.get_tensor(rgb["index"])
+    assert np.isfinite(output).all()
+    assert np.abs(output - keras_output).max() == pytest.approx(facts["max_error"], rel=0.5)
+    for image, psnr_db in ((output, facts["psnr_db"]), (keras_output, facts["keras_psnr_db"])):
+        error = np.mean((np.clip(image, 0, 1).astype(np.float64) - target) ** 2)
+        assert -10 * np.log10(error) == pytest.approx(psnr_db, abs=1e-3)
+
+
+def _reference(workplace, bundle):
+    """Frame, target and Keras's output, made as the verification says it made them."""
+    from search.artifacts import load_weights
+    from search.data.pairs import PreparedPairs, encoder_for
+    from search.export.frame import full_frame
+    from search.networks import candidate
+    from search.tasks import TASKS
+    from spaces.architecture import Architecture
+    from spaces.ops.keras_backend import Network
+
+    architecture = Architecture.from_json(json.dumps(bundle["architecture"]))
+    [data] = (workplace.folder / "runs/data").glob("sample-isp-*")
+    held_out = PreparedPairs(data, "val")
+    frame, target = full_frame(held_out, encoder_for(held_out.meta), TASKS["isp"])
+    network = candidate(architecture)
+    model = Network(network.network, network.input_channels)
+    [directory] = (workplace.folder / "runs/tiny/finals").glob(f"{architecture.digest}-*")
+    model.set_weights(load_weights(directory))
+    return frame, target, model(frame, training=False).numpy()
+
+
+def test_the_bundle_agrees_with_the_study_and_with_the_oracle(workplace, results, bundle):
+    folder = workplace.folder / "bundle"
+    assert json.loads((folder / "verification.json").read_text()) == bundle
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "model_card.md",
+        "model_fp16.tflite",
+        "model_fp32.tflite",
+        "verification.json",
+    ]
+    [winner] = [f for f in results["finalists"] if f["digest"] == results["winner"]]
+    assert bundle["origin"] == winner["origin"]
+    for facts in bundle["files"]:
+        model = folder / f"model_{facts['precision']}.tflite"
+        done = workplace("latency", "predict", model, "--json")
+        predicted = json.loads(done.stdout)["predicted_ms"]
+        assert predicted == facts["predicted_ms"]
+        assert predicted == pytest.approx(winner["predicted_ms"], rel=1e-3)
+        assert facts["failures"] == []
+
+
+@pytest.fixture
+def other_place(workplace, results, terminal):
+    """An empty directory, and where the finished study is seen from it."""
+    return terminal, workplace.folder / "runs"
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (["--trial", "99"], ["trial 99", "not there"]),
+        (["--precision", "int8"], ["'int8'", "fp32, fp16"]),
+        (["--precision", "fp32,"], ["fp32, fp16"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_what_cannot_be_exported_is_named(other_place, refused, options, parts):
+    terminal, runs = other_place
+    refused(terminal("export", "tiny", "--runs", runs, *options), *parts)
+
+
+def test_a_trial_that_did_not_complete_is_not_exported(workplace, results, terminal, refused):
+    (terminal.folder / "runs/tiny").mkdir(parents=True)
+    storage = terminal.folder / "runs/tiny/study.db"
+    storage.write_bytes((workplace.folder / "runs/tiny/study.db").read_bytes())
+    with contextlib.closing(sqlite3.connect(storage)) as database, database:
+        database.execute(
+            "UPDATE trial_user_attributes SET value_json = "
+            """replace(value_json, '"complete"', '"infeasible"') WHERE key = 'result'"""
+        )
+    refused(terminal("export", "tiny", "--trial", "0"), "trial 0 of study tiny is infeasible")
+
+
+def test_lost_or_damaged_weights_are_named(workplace, results, refused):
+    [weights] = workplace.folder.glob(f"runs/tiny/finals/{results['winner']}-*/weights.npz")
+    whole = weights.read_bytes()
+    try:
+        weights.unlink()
+        refused(workplace("export", "tiny"), str(weights.relative_to(workplace.folder)), "missing")
+        weights.write_bytes(whole[: len(whole) // 2])
+        refused(workplace("export", "tiny"), "damaged")
+    finally:
+        weights.write_bytes(whole)
+
+
+def test_a_failed_check_writes_nothing_without_force(workplace, results, refused):
+    [weights] = workplace.folder.glob(f"runs/tiny/finals/{results['winner']}-*/weights.npz")
+    whole = weights.read_bytes()
+    call = ["export", "tiny", "--precision", "fp32", "-o", "forced"]
+    try:
+        with np.load(weights) as arrays:
+            np.savez(weights, **{name: arrays[name] * np.float32("nan") for name in arrays.files})
+        refused(workplace(*call), "--force", "not finite", code=1)
+        assert not (workplace.folder / "forced").exists()
+        forced = workplace(*call, "--force", "--json")
+    finally:
+        weights.write_bytes(whole)
+    assert forced.returncode == 0, forced.stderr
+    [facts] = json.loads(forced.stdout, parse_constant=pytest.fail)["files"]
+    assert "the output is not finite" in facts["failures"]
+    assert "Failed check" in (workplace.folder / "forced/model_card.md").read_text()
+
+
+def test_a_folder_that_cannot_be_made_is_named(other_place, refused):
+    terminal, runs = other_place
+    (terminal.folder / "file").write_text("in the way")
+    call = terminal("report", "tiny", "--runs", runs, "-o", "file/report.html")
+    refused(call, "exists: file")
+
+
+def test_a_damaged_storage_is_named_and_left_out_of_the_list(workplace, results, terminal, refused):
+    for name, damage in (("cut", slice(0, 9000)), ("text", slice(0, 0)), ("whole", slice(None))):
+        folder = terminal.folder / "runs" / name
+        folder.mkdir(parents=True)
+        whole = (workplace.folder / "runs/tiny/study.db").read_bytes()
+        (folder / "study.db").write_bytes(whole[damage] or b"no database" * 1000)
+    refused(terminal("show", "cut"), "storage", "malformed")
+    refused(terminal("run", terminal.study("text")), "storage", "not a database")
+    refused(terminal("show", "whole"), "no study 'whole'")
+    listed = terminal("studies")
+    assert listed.returncode == 0
+    assert listed.stderr.count("warning: left out") == 3
+
+
+def test_a_larger_total_goes_on(workplace, results):
+    """Last, for it changes the study."""
+    done = workplace("run", "tiny.yaml", "--trials", "3", "--finish", "--json")
+    assert done.returncode == 0, done.stderr
+    longer = json.loads(done.stdout)
+    assert longer["trials"][:2] == results["trials"]
+    assert (longer["trained"], len(longer["trials"])) == (3, 3)
+    assert done.stderr.count("\ntrial ") == 1
+    assert Path(workplace.folder, longer["report"]).is_file()
+    assert Path(workplace.folder, longer["export"]["directory"], "model_fp32.tflite").is_file()
