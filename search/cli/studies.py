@@ -106,10 +106,22 @@ def studies(runs: Runs = RUNS, as_json: AsJson = False) -> None:
         print(f"No studies under {runs}: start one with 'lensnas run', or give --runs.")
 
 
-def show(study: StudyArgument, runs: Runs = RUNS, as_json: AsJson = False) -> None:
+def show(
+    study: StudyArgument,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write every trial to a CSV file instead.")
+    ] = None,
+    runs: Runs = RUNS,
+    as_json: AsJson = False,
+) -> None:
     """Print a study's best networks, its Pareto set and the published results."""
     results = _load(study, runs)
-    if as_json:
+    if csv is not None:
+        from search.artifacts import write_bytes
+        from search.study.frame import trials_frame
+
+        write_bytes(csv, trials_frame(results).to_csv(index=False).encode())
+    elif as_json:
         _print_json(_results_document(results))
     else:
         _print_tables(results)

@@ -42,12 +42,12 @@ def search_budget(results: StudyResults) -> str:
 
 def finals_budget(results: StudyResults) -> str:
     """How long a finalist was trained; of what has been run, not of what is planned."""
-    if not results.finals:
+    finalists, finals = results.finalists(), results.config.finals
+    if finals is None or not finalists:
         return "not run"
-    steps = sorted({run.steps for run in results.finals})
-    seeds = max(len(f.psnrs_db) for f in results.finalists())
+    seeds = max(len(f.psnrs_db) for f in finalists)
     noun = "seed" if seeds == 1 else "seeds"
-    return f"{' or '.join(f'{s:,}' for s in steps)} steps, {seeds} {noun}"
+    return f"{finals.steps:,} steps, {seeds} {noun}"
 
 
 def runtime_note(results: StudyResults) -> str:
@@ -60,22 +60,33 @@ def runtime_note(results: StudyResults) -> str:
     )
 
 
+def runtime_brief(results: StudyResults) -> str:
+    """`runtime_note` in a line, for a terminal."""
+    device = results.config.device
+    return f"ms: predicted for {device}, 90 % interval. {_leave_one_out(load_profile(device))}"
+
+
 def profile_note(profile: DeviceProfile) -> str:
     """The fit behind a device profile and its leave-one-out error."""
     fit = profile.fit
-    parts = [f"Profile: {fit.status}; {fit.source} ({fit.date})."]
+    return (
+        f"Profile: {fit.status}; {fit.source} ({fit.date}). {_leave_one_out(profile)} "
+        f"90 % interval: a factor of {fit.interval_factor:.3g} either way, or wider."
+    )
+
+
+def _leave_one_out(profile: DeviceProfile) -> str:
     errors = [
         abs(row.held_out_ms / row.measured_ms - 1)
-        for row in fit.rows
+        for row in profile.fit.rows
         if row.held_out_ms is not None
     ]
-    if errors:
-        parts.append(
-            f"Leave-one-out error over its {len(errors)} timings: "
-            f"median {statistics.median(errors):.0%}, worst {max(errors):.0%}."
-        )
-    parts.append(f"90 % interval: a factor of {fit.interval_factor:.3g} either way, or wider.")
-    return " ".join(parts)
+    if not errors:
+        return "Its leave-one-out error is not known."
+    return (
+        f"Leave-one-out error over its {len(errors)} timings: "
+        f"median {statistics.median(errors):.0%}, worst {max(errors):.0%}."
+    )
 
 
 def published_note(results: StudyResults) -> str:

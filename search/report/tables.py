@@ -17,7 +17,7 @@ from .notes import (
     dataset_name,
     finals_budget,
     published_note,
-    runtime_note,
+    runtime_brief,
     search_budget,
 )
 from .rows import LeaderRow as LeaderRow
@@ -27,14 +27,14 @@ from .rows import published as published
 from .rows import published_log2_score
 from .style import score_text
 
-_COLUMNS = ("network", "PSNR dB", "SSIM", "ms (90 %)", "params", "score")
+_COLUMNS = ("network", "PSNR dB", "SSIM", "ms (90 %)", "score")
 
 
 def leaderboard_table(results: StudyResults) -> Table:
     """Finalists and published systems trained on the same data, then the best trials."""
     table = _table(
         f"{results.config.name}: leaderboard",
-        f"Data: {dataset_name(results)}.\n{data_note(results)}\n{runtime_note(results)}",
+        f"Data: {dataset_name(results)}.\n{data_note(results)}\n{runtime_brief(results)}",
     )
     budgets = {"finals": finals_budget(results), "search": search_budget(results)}
     for stage, rows in groupby(leaderboard(results), key=lambda row: row.stage):
@@ -81,7 +81,6 @@ def _numbers(row: LeaderRow) -> tuple[str, ...]:
         psnr_text(row),
         f"{row.ssim:.3f}",
         f"{row.runtime_ms:.3g} ({row.low_ms:.3g}-{row.high_ms:.3g})",
-        count_text(row.parameters),
         score_text(row.log2_score),
     )
 
@@ -98,7 +97,6 @@ def _published_cells(row: PublishedRow, task: Task) -> tuple[str | Text, ...]:
         f"{row.psnr_db:.2f}",
         f"{row.ssim:.3f}" if row.ssim is not None else "",
         f"{row.gpu_ms:.4g}",
-        "",
         score_text(published_log2_score(row, task)),
     )
 

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
@@ -46,6 +47,14 @@ def test_a_run_tells_its_progress_on_stderr_and_nothing_of_tensorflow(finished, 
     assert "WARNING" not in finished.stderr
 
 
+def test_trials_as_a_table_for_other_programs(workplace, results):
+    done = workplace("show", "tiny", "--csv", "out/trials.csv")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    frame = pd.read_csv(workplace.folder / "out/trials.csv")
+    assert frame["psnr_db"].tolist() == [t["psnr_db"] for t in results["trials"]]
+    assert set(frame["choice.levels"]) <= {0, 1}
+
+
 def test_every_command_tells_the_same(workplace, results):
     by_file = workplace("show", "tiny.yaml", "--json")
     by_name = workplace("show", "tiny", "--json")
@@ -55,7 +64,7 @@ def test_every_command_tells_the_same(workplace, results):
     assert (listed["study"], listed["trained"], listed["best_log2_score"]) == ("tiny", 2, best)
     shown = workplace("show", "tiny").stdout
     assert max(map(len, shown.splitlines())) <= 80
-    assert "predicted, not measured" in shown
+    assert "predicted for snapdragon-8-gen-1" in shown
     for finalist in results["finalists"]:
         assert f"{finalist['psnr_db']:.2f}" in shown
 

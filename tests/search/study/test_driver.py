@@ -156,14 +156,15 @@ def _parent(pid):
 @pytest.mark.parametrize("kind", ["score", "pareto"])
 def test_rungs_are_reported_and_prune(tiny_config, kind):
     config = tiny_config(
-        trials=4,
+        trials=6,
+        seed=3,
         finals=None,
         objective={"kind": kind},
         pruning={"rungs": [2, 4], "keep": 0.25, "warm_up_trials": 1, "margin_db": 0.0},
     )
     recorder = Recorder()
     results = run_study(config, recorder)
-    assert results.trained == 4
+    assert results.trained == 6
     assert ("trial 0", 2) in recorder.rungs
     pruned = [t for t in results.trials if t.status == "pruned"]
     assert pruned
@@ -218,3 +219,23 @@ def test_results_are_read_back_from_storage_alone(tiny_config):
     results = run_study(config, Silent())
     assert read_results(*load_study(config.storage_url, config.name)) == results
     json.dumps([t.seconds for t in results.trials])
+
+
+def test_a_bokeh_study_runs_and_exports(tiny_config, tmp_path):
+    from search.export.bundle import export_trial
+
+    config = tiny_config(
+        task="bokeh",
+        trials=2,
+        finals=None,
+        objective={"kind": "pareto"},
+        data={"train": 8, "val": 2, "patch": 128},
+        space={"choices": {"packing": [4], "levels": [1], "stacks": [1], "width_1": [8]}},
+    )
+    results = run_study(config, Silent())
+    assert [t.status for t in results.complete] == ["complete", "complete"]
+    bundle = export_trial(results, tmp_path / "bundle", precisions=["fp32"])
+    [found] = bundle.verifications
+    assert found.failures == ()
+    assert found.delegated
+    assert "1024, 1024, 3" in (tmp_path / "bundle" / "model_card.md").read_text()
