@@ -14,8 +14,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.config import StudyConfig
+from search.networks import zoo_architecture
 from search.objective import log2_score
 from spaces.architecture import Architecture
+from spaces.zoo import ZOO
 
 from .estimate import Estimate
 
@@ -164,12 +166,13 @@ class StudyResults:
         return self.best.architecture if self.best else None
 
     def origin(self, architecture: Architecture) -> str:
-        """The baseline's name or the trial that found `architecture`."""
+        """The name of the baseline that `architecture` is, else the trial that found it."""
+        for name in self.config.baselines:
+            if name in ZOO and zoo_architecture(name) == architecture:
+                return name
         for trial in self.trials:
             if trial.architecture == architecture and trial.status in TRAINED:
-                return trial.baseline or f"trial {trial.number}"
-        if architecture.space == "zoo":
-            return str(architecture.choices["system"])
+                return f"trial {trial.number}"
         return architecture.digest
 
 
