@@ -11,7 +11,7 @@ WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
 
 
-@tf.function(reduce_retracing=True)
+@tf.function
 def ssim(target: Any, prediction: Any) -> Any:
     """SSIM of each image: [N, H, W, C] in [0, 1] twice -> [N]; H and W at least 11.
 
