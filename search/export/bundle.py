@@ -102,7 +102,7 @@ def export_trial(
         shown = "; ".join(failures[:3])
         raise VerificationError(f"export refused (--force writes it all the same): {shown}")
     bundle = Bundle(output, source, tuple(found))
-    files["model_card.md"] = model_card(results, bundle, held_out.meta).encode()
+    files["model_card.md"] = model_card(results, source, found, held_out.meta).encode()
     files["verification.json"] = json.dumps(bundle.to_dict(), indent=2).encode()
     for file_name, content in files.items():
         write_bytes(output / file_name, content)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from search.data.pairs import PairMeta
 from search.study.results import StudyResults
 from spaces.label import label
 
 from .convert import INPUT, OUTPUT
-
-if TYPE_CHECKING:
-    from .bundle import Bundle
+from .source import Trained
+from .verify import Verification
 
 _PACKAGES = ("lensnas", "tensorflow", "keras", "ai-edge-litert", "optuna", "numpy")
 
 
-def model_card(results: StudyResults, bundle: Bundle, data: PairMeta) -> str:
-    """The card of `bundle`."""
-    config, task, source = results.config, results.config.task_facts, bundle.source
+def model_card(
+    results: StudyResults, source: Trained, files: Sequence[Verification], data: PairMeta
+) -> str:
+    """The card of `files`, made of the weights of `source`; `data` is what they were tested on."""
+    config, task = results.config, results.config.task_facts
     encoding = config.training.encoding or ("sensor_sqrt" if data.sensor else "rgb")
     sections = [
         f"# {task.title}: {source.origin} of study {config.name}",
@@ -43,11 +44,11 @@ def model_card(results: StudyResults, bundle: Bundle, data: PairMeta) -> str:
             f"{v.psnr_db - v.keras_psnr_db:+.4f} dB | "
             f"{'every op delegated' if v.delegated else '; '.join(v.fallbacks)} | "
             f"{v.predicted_ms:.2f} ms (90 %: {v.low_ms:.2f} to {v.high_ms:.2f}) |"
-            for v in bundle.verifications
+            for v in files
         ),
         *(
             f"**Failed check** of model_{v.precision}.tflite: {failure}"
-            for v in bundle.verifications
+            for v in files
             for failure in v.failures
         ),
         "Run times are predictions of the latency oracle, not measurements.",
