@@ -39,7 +39,6 @@ class Choice:
     name: str
     values: tuple[Value, ...]
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
-    doc: str = ""
 
     @property
     def step(self) -> int | None:

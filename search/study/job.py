@@ -89,4 +89,5 @@ class Prevented:
     reason: str
 
 
-Event = Rung | Trained | Failed | Prevented
+Event = Rung | Trained | Failed
+"""What a pool hands on of a candidate; `Prevented` ends the study instead."""

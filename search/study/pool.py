@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 
 from search.errors import UserError
 
-from .job import Failed, Job, Prevented, Rung, Trained
+from .job import Event, Failed, Job, Prevented, Rung
 
 PRELOAD = "search.study.preload"
 ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -66,7 +66,7 @@ class LocalPool:
         theirs.close()
         self._running[job.key] = _Running(job, process, ours)
 
-    def wait(self) -> list[Rung | Trained | Failed]:
+    def wait(self) -> list[Event]:
         """Block until at least one running job has something to say.
 
         Raises UserError where the machine or the data prevented one.
@@ -90,8 +90,8 @@ class LocalPool:
             running.pipe.close()
         self._running.clear()
 
-    def _receive(self, running: _Running) -> Rung | Trained | Failed:
-        event: Rung | Trained | Failed | Prevented
+    def _receive(self, running: _Running) -> Event:
+        event: Event | Prevented
         try:
             event = running.pipe.recv()
         except (EOFError, ConnectionResetError):
