@@ -1,12 +1,17 @@
-"""Fit the device profiles of the two challenge phones to the published run times.
+"""Fit the device profiles that come with the package.
 
-    python benchmarks/fit_devices.py            print the fits and what was tried
-    python benchmarks/fit_devices.py --write    also write latency/devices/*.toml
+    python benchmarks/fit_devices.py                 print the fits of the challenge phones
+    python benchmarks/fit_devices.py --write         also write latency/devices/*.toml
+    python benchmarks/fit_devices.py --data DIR      first fit the phones measured in DIR
+
+DIR is the mobile-ml-benchmark in the format of latency/dataset.py. From its kernel
+timings come the kernel models in latency/devices/kernels, which the two challenge
+phones borrow: they have a handful of published end-to-end times and no kernel's.
 
 A row counts as exact when the network behind it is known from public code, a
-released file or a full description. Only those are fitted for the Snapdragon;
-the others are predicted and printed as a check. The Kirin has four rows, three
-of them with assumed widths, so its profile is a calibration, not a fit.
+released file or a full description. Only those are fitted for the Snapdragon; the
+others are predicted and printed as a check. The Kirin has four rows, three of them
+with assumed widths, so its profile is a calibration, not a fit.
 """
 
 from __future__ import annotations
@@ -23,92 +28,105 @@ import numpy as np
 
 import latency
 from latency import DeviceProfile, LatencyOracle, Lowering, load_profile, lower, write_profile
-from latency.cost import RUN
-from latency.fit import fit_profile, nnls
+from latency.dataset import read_dataset
+from latency.fit import nnls
+from latency.fit_learned import fit_borrowed, fit_measured
+from latency.kernel_model_file import write_kernel_model
+from latency.profile import load_lender
 from spaces.zoo import ZOO, ZooSystem
 
 DEVICES = Path(latency.__file__).parent / "devices"
 
-ISP = [ZOO[name] for name in ZOO if ZOO[name].task == "isp"]
-BOKEH = [ZOO[name] for name in ZOO if ZOO[name].task == "bokeh"]
+ISP = [ZOO[name] for name in ZOO if ZOO[name].task == "isp" and ZOO[name].published.gpu_ms]
+BOKEH = [ZOO[name] for name in ZOO if ZOO[name].task == "bokeh" and ZOO[name].published.gpu_ms]
 EXACT = [system for system in ISP if system.confidence in ("exact", "high")]
 # Its released file keeps four ops on the CPU: the time is not the GPU's alone.
 EXACT.remove(ZOO["jmu_cvlab"])
 
-LAUNCH_MS = 0.008
-"""Prior, Adreno: the shortest kernels on an Adreno 640 take 4 to 6 us, and its end-to-end time
-grows by 2 us more for each kernel (EdgeSys 2024 benchmark, 82 networks)."""
-REDUCE_MS_PER_GBYTE = 25.0
-"""Prior, Adreno: what a reduction pays above other kernels, having one work-group for each four
-channels. An Adreno 640 reduces 56x56 maps of 8 to 64 channels at 140 to 50 ms/GB above its
-shortest kernel; scaled by clock and less the ordinary price that is 80 to 15."""
-SNAPDRAGON_PRIORS = {"launch": LAUNCH_MS, "reduce_gbyte": REDUCE_MS_PER_GBYTE}
-SNAPDRAGON_FEATURES = (RUN, "gmac", "conv_generic_gmac", "gbyte")
 SNAPDRAGON_SOURCE = (
     "MAI 2022 learned-ISP table, GPU ms of six networks. Public code or file: Multimedia, "
     "MicroISP 1.0, PyNET-V2 Mobile, DANN-ISP; described in full: MiAlgo (track 1); one of two "
-    "stages assumed: MicroISP 0.5. Fitted: run, gmac, conv_generic_gmac, gbyte. Priors, not "
-    "fitted: launch (shortest kernels of an Adreno 640), reduce_gbyte (reductions of an Adreno "
-    "640, scaled by clock)."
+    "stages assumed: MicroISP 0.5. Fitted: the fixed cost and three scales of an Adreno 640's "
+    "kernel model, which was measured on images of up to 0.05 megapixels."
 )
-
-# A Mali-G76's end-to-end time grows by 5 us for each kernel above its kernels' own times, and it
-# concatenates at 23 GB/s (same benchmark). The G78 has twice its cores: 40 GB/s assumed.
-KIRIN_PRIORS = {"launch": 0.01, "gbyte": 25.0}
 KIRIN_SOURCE = (
     "MAI 2022 bokeh table, GPU ms of four networks, three with assumed widths (Antins_cv, ENERZAi, "
-    "MiAIgo) and one with an assumed input size (PyNET). Fitted: run, gmac. Priors, not fitted: "
-    "launch and gbyte (of a Mali-G76, bandwidth taken 1.7 times higher)."
+    "MiAIgo) and one with an assumed input size (PyNET). Fitted: the fixed cost and three scales "
+    "of a Mali-G76's kernel model, which was measured on images of up to 0.05 megapixels."
 )
-
-CANDIDATES: Mapping[str, tuple[Sequence[str], Mapping[str, float]]] = {
-    "one rate for MACs": ((RUN, "gmac", "gbyte"), {}),
-    "one rate, launch": ((RUN, "gmac", "gbyte"), {"launch": LAUNCH_MS}),
-    "two rates": (SNAPDRAGON_FEATURES, {}),
-    "two rates, launch": (SNAPDRAGON_FEATURES, {"launch": LAUNCH_MS}),
-    "two rates, launch, reductions (shipped)": (SNAPDRAGON_FEATURES, SNAPDRAGON_PRIORS),
+BENCHMARK_SOURCE = (
+    "mobile-ml-benchmark (Li, Paolieri and Golubchik, EdgeSys 2024, github.com/qed-usc/"
+    "mobile-ml-benchmark at c864a33, MIT): fp16 TensorFlow Lite GPU timings of {networks} image "
+    "classifiers at 224x224, {kernels} kernels. Held-out times are of models that saw no network "
+    "of the same family."
+)
+PHONES: Mapping[str, tuple[str, str, Mapping[str, str | float]]] = {
+    "pixel4": (
+        "snapdragon-855",
+        "adreno-640",
+        {"soc": "Snapdragon 855", "phone": "Google Pixel 4", "gpu": "Adreno 640"},
+    ),
+    "mi8se": (
+        "snapdragon-710",
+        "adreno-616",
+        {"soc": "Snapdragon 710", "phone": "Xiaomi Mi 8 SE", "gpu": "Adreno 616"},
+    ),
+    "s10": (
+        "exynos-9820",
+        "mali-g76",
+        {"soc": "Exynos 9820", "phone": "Samsung Galaxy S10", "gpu": "Mali-G76"},
+    ),
 }
+"""The benchmark's phones: the profile's and the kernel model's names, and hardware facts."""
 
 
-def fit_snapdragon(
-    features: Sequence[str] = SNAPDRAGON_FEATURES, priors: Mapping[str, float] = SNAPDRAGON_PRIORS
-) -> DeviceProfile:
-    return _fit("snapdragon-8-gen-1", EXACT, features, priors, SNAPDRAGON_SOURCE)
+def fit_phones(data: Path) -> list[DeviceProfile]:
+    """Profiles of the measured phones; each carries the kernel model others may borrow."""
+    profiles = []
+    for device in read_dataset(data):
+        if device.name not in PHONES:
+            print(f"{device.name} is none of {', '.join(PHONES)}: left out")
+            continue
+        name, kernels, hardware = PHONES[device.name]
+        counted = sum(len(network.kernels) for network in device.networks)
+        source = BENCHMARK_SOURCE.format(networks=len(device.networks), kernels=counted)
+        profile = fit_measured(
+            name, device, source=source, kernels_file=f"{kernels}.json", hardware=hardware
+        )
+        profiles.append(_rounded(profile))
+    return profiles
+
+
+def fit_snapdragon() -> DeviceProfile:
+    return _fit("snapdragon-8-gen-1", EXACT, "adreno-640", SNAPDRAGON_SOURCE, "fitted")
 
 
 def fit_kirin() -> DeviceProfile:
-    profile = _fit("kirin-9000", BOKEH, (RUN, "gmac"), KIRIN_PRIORS, KIRIN_SOURCE)
-    fit = dataclasses.replace(profile.fit, status="calibration")
-    return dataclasses.replace(profile, fit=fit)
+    return _fit("kirin-9000", BOKEH, "mali-g76", KIRIN_SOURCE, "calibration")
 
 
 def _fit(
-    name: str,
-    systems: Iterable[ZooSystem],
-    features: Sequence[str],
-    priors: Mapping[str, float],
-    source: str,
+    name: str, systems: Iterable[ZooSystem], lender: str, source: str, status: str
 ) -> DeviceProfile:
     old = load_profile(name)  # keeps its hardware facts
-    profile = fit_profile(
+    profile = fit_borrowed(
         name,
         old.gpu,
-        [(system.published_team, system.trace(), _published_ms(system)) for system in systems],
-        feature_names=features,
-        known_prices=priors,
+        [(s.published_team, lower(s.trace(), old.gpu), _published_ms(s)) for s in systems],
+        [load_lender(lender)],
         source=source,
         hardware=old.hardware,
-        cpu=old.cpu,
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        status=status,
     )
-    return _rounded(profile)
+    return _rounded(dataclasses.replace(profile, cpu=old.cpu))
 
 
 def _rounded(profile: DeviceProfile) -> DeviceProfile:
-    """Four significant digits: more than the fit is worth, and readable in the file."""
+    """Six significant digits: more than the fit is worth, and readable in the file."""
 
     def short(number: float) -> float:
-        return float(f"{number:.4g}")
+        return float(f"{number:.6g}")
 
     fit = dataclasses.replace(
         profile.fit,
@@ -120,8 +138,19 @@ def _rounded(profile: DeviceProfile) -> DeviceProfile:
             for row in profile.fit.rows
         ),
     )
-    prices = {name: short(price) for name, price in profile.coefficients.items()}
-    return dataclasses.replace(profile, coefficients=prices, fit=fit)
+    cost = profile.learned
+    sources = tuple(
+        dataclasses.replace(source, scales=tuple(map(short, source.scales)))
+        for source in cost.sources
+    )
+    learned = dataclasses.replace(
+        cost,
+        sources=sources,
+        run_ms=short(cost.run_ms),
+        launch_ms=short(cost.launch_ms),
+        ramp=short(cost.ramp),
+    )
+    return dataclasses.replace(profile, learned=learned, fit=fit)
 
 
 def _published_ms(system: ZooSystem) -> float:
@@ -189,16 +218,12 @@ def print_direct_model() -> None:
         print(f"  {system.published_team:20} {_published_ms(system):7.1f} ms, held out {ms:7.1f}")
 
 
-def print_candidates() -> None:
-    print("\nFeature sets, leave-one-out on the exact rows: rms and largest |log ratio|")
-    for label, (features, priors) in CANDIDATES.items():
-        rms, largest = error(fit_snapdragon(features, priors))
-        print(f"  {label:40} {rms:.3f} {largest:.3f}")
-
-
 def print_profile(profile: DeviceProfile, others: Iterable[ZooSystem] = ()) -> None:
-    prices = ", ".join(f"{name} {price:.4g}" for name, price in profile.coefficients.items())
-    print(f"\n{profile.name} ({profile.fit.status}): {prices}")
+    cost = profile.learned
+    print(f"\n{profile.name} ({profile.fit.status}): run {cost.run_ms:.4g} ms")
+    for source in cost.sources:
+        scales = ", ".join(f"{part} x{scale:.3g}" for part, scale in source.scales_by_part.items())
+        print(f"  kernels of {source.model.name}: {scales}")
     rms, largest = error(profile)
     print(
         f"  leave-one-out rms {rms:.3f}, largest {largest:.3f} (|log ratio|), "
@@ -227,18 +252,35 @@ def print_profile(profile: DeviceProfile, others: Iterable[ZooSystem] = ()) -> N
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the mobile-ml-benchmark")
     parser.add_argument("--write", action="store_true", help="write the profiles")
     arguments = parser.parse_args()
+    profiles = fit_phones(arguments.data) if arguments.data else []
+    for profile in profiles:
+        rms, largest = error(profile)
+        print(
+            f"{profile.name}: held-out rms {rms:.3f}, largest {largest:.3f} (|log ratio|) over "
+            f"{len(profile.fit.rows)} networks, 90 % interval x/ {profile.fit.interval_factor:.3f}"
+        )
+        if arguments.write:
+            source = profile.learned.sources[0]
+            (DEVICES / "kernels").mkdir(exist_ok=True)
+            model = dataclasses.replace(source.model, name=Path(source.file).stem)
+            write_kernel_model(model, DEVICES / "kernels" / source.file)
+            _write(profile)
     snapdragon, kirin = fit_snapdragon(), fit_kirin()
     print_direct_model()
-    print_candidates()
     print_profile(snapdragon, [system for system in ISP if system not in EXACT])
     print_profile(kirin)
     if arguments.write:
-        for profile in (snapdragon, kirin):
-            path = DEVICES / f"{profile.name}.toml"
-            write_profile(profile, path)
-            print(f"wrote {path}")
+        _write(snapdragon)
+        _write(kirin)
+
+
+def _write(profile: DeviceProfile) -> None:
+    path = DEVICES / f"{profile.name}.toml"
+    write_profile(profile, path)
+    print(f"wrote {path}")
 
 
 if __name__ == "__main__":

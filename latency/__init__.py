@@ -13,7 +13,8 @@ from .gpu import Gpu
 from .graph import Graph, GraphError, Op, Shape, Tensor
 from .kernel import Fallback, Kernel, Lowering
 from .oracle import KernelEstimate, LatencyEstimate, LatencyOracle
-from .profile import DeviceProfile, ProfileError, device_names, load_profile, write_profile
+from .profile import DeviceProfile, device_names, load_profile, write_profile
+from .profile_error import ProfileError
 from .tflite import TFLiteError, read_tflite
 
 if TYPE_CHECKING:

@@ -116,9 +116,8 @@ class CostModel:
     coefficients: Mapping[str, float]
     _rates: dict[str, _Rates] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @property
-    def run_ms(self) -> float:
-        """Fixed cost of one inference."""
+    def fixed_ms(self, kernels_ms: float, launches: int) -> float:
+        """Cost of one inference besides its kernels: here the same whatever they are."""
         return self.coefficients.get(RUN, 0.0)
 
     def kernel_ms(self, kernel: Kernel) -> float:

@@ -21,7 +21,8 @@ from .gpu import Gpu
 from .graph import Graph
 from .kernel import Lowering
 from .oracle import extent
-from .profile import DeviceProfile, Fit, FitRow, ProfileError
+from .profile import DeviceProfile, Fit, FitRow
+from .profile_error import ProfileError
 
 Array = NDArray[np.float64]
 Timing = tuple[str, Graph, float]
@@ -32,6 +33,7 @@ ROUGH_CPU = CpuRates(ms_per_gmac=10.0, ms_per_gbyte=500.0)
 """About a Snapdragon 8 Gen 1's CPU in the MAI 2022 learned-ISP table."""
 
 _SHORTEST_MS = 1e-3
+_MANY_ROWS = 20
 # 95 % quantiles of Student's t by degrees of freedom; beyond 30, the normal one.
 _T95 = (
     6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812,
@@ -109,7 +111,7 @@ def fit_profile(
             source=source,
             date=date or datetime.datetime.now(datetime.UTC).date().isoformat(),
             interval_factor=interval_factor(measured, held_out, int(np.count_nonzero(prices))),
-            valid_range=_valid_range(lowerings),
+            valid_range=valid_range(lowerings),
             rows=rows,
         ),
         hardware=dict(hardware or {}),
@@ -129,26 +131,33 @@ def _lowered(name: str, graph: Graph, ms: float, gpu: Gpu) -> Lowering:
     return lowering
 
 
-def _valid_range(lowerings: Sequence[Lowering]) -> dict[str, tuple[float, float]]:
+def valid_range(lowerings: Sequence[Lowering]) -> dict[str, tuple[float, float]]:
+    """(lowest, highest) extent of the networks a profile is fitted on.
+
+    Images of half to twice the fitted size count as inside: all may be of one size.
+    """
     extents = [extent(lowering) for lowering in lowerings]
-    return {
-        quantity: (
-            float(min(found[quantity] for found in extents)),
-            float(max(found[quantity] for found in extents)),
-        )
-        for quantity in extents[0]
-    }
+    found = {}
+    for quantity in extents[0]:
+        values = [of_network[quantity] for of_network in extents]
+        margin = 2.0 if quantity == "megapixels" else 1.0
+        found[quantity] = (float(min(values)) / margin, float(max(values)) * margin)
+    return found
 
 
 def interval_factor(measured_ms: Array, held_out_ms: Array, prices: int) -> float:
-    """Factor of the 90 % prediction interval from held-out predictions.
+    """Factor of the 90 % prediction interval from held-out predictions of n networks.
 
-    `measured_ms`, `held_out_ms`: n. With s the root mean square of their log
-    ratio and t the 95 % quantile of Student's t for n - `prices` degrees of
-    freedom: exp(t * s * sqrt(1 + 1/n)).
+    With many rows the errors speak for themselves: the 90 % quantile of the absolute log
+    ratio, of rank ceil(0.9 (n + 1)) (split conformal prediction, Vovk et al. 2005). With few,
+    s being their root mean square and t the 95 % quantile of Student's t for n - `prices`
+    degrees of freedom: exp(t * s * sqrt(1 + 1/n)).
     """
     n = len(measured_ms)
     log_ratio = np.log(measured_ms / np.maximum(held_out_ms, _SHORTEST_MS))
+    if n >= _MANY_ROWS:
+        rank = math.ceil(0.9 * (n + 1))
+        return math.exp(float(np.sort(np.abs(log_ratio))[min(rank, n) - 1]))
     s = float(np.sqrt(np.mean(log_ratio**2)))
     freedom = max(n - prices, 1)
     t = _T95[freedom - 1] if freedom <= len(_T95) else _Z95

@@ -29,6 +29,8 @@ class Kernel:
     `read_bytes`, `write_bytes`: activations, fused skip tensors included.
     `weight_bytes`: constants, fp16 and padded.
     `work_items`: size of the launched grid, before rounding to work-groups.
+    `taps`: height x width of a convolution's or pooling's window, else 1.
+    `input_shape`: of the head operation's first input (a Winograd kernel's: its convolution's).
     `ops`: indices of the graph's ops this kernel computes (several kernels may
         share one op, and one kernel may compute several).
     """
@@ -41,6 +43,8 @@ class Kernel:
     write_bytes: int
     weight_bytes: int
     work_items: int
+    taps: int = 1
+    input_shape: Shape = ()
     ops: tuple[int, ...] = field(default=(), compare=False)
 
 

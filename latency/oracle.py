@@ -10,11 +10,18 @@ from .cost import fallback_ms
 from .delegate import lower
 from .graph import Graph
 from .kernel import CONVERSIONS, Fallback, Kernel, Lowering
+from .learned_cost import LearnedCost
 from .profile import DeviceProfile, load_profile
 from .record import record
 
+_LARGE_SHARE = 0.5
 _QUANTIZED = frozenset({"int8", "uint8"})
-_UNITS = {"gmac": "GMAC", "gbyte": "GB of activations", "kernels": "kernels"}
+_UNITS = {
+    "gmac": "GMAC",
+    "gbyte": "GB of activations",
+    "kernels": "kernels",
+    "megapixels": "megapixels in one kernel",
+}
 
 
 @record
@@ -67,10 +74,13 @@ class LatencyOracle:
         lowering = lower(graph, self.profile.gpu)
         price = self._model.kernel_ms
         kernels = tuple([KernelEstimate(kernel, price(kernel)) for kernel in lowering.kernels])
-        fixed = self._model.run_ms
         cpu = fallback_ms(lowering.fallbacks, self.profile.cpu) if lowering.fallbacks else 0.0
-        ms = fixed + cpu + math.fsum([estimate.ms for estimate in kernels])
+        on_gpu = math.fsum([estimate.ms for estimate in kernels])
+        fixed = self._model.fixed_ms(on_gpu, len(kernels))
+        ms = fixed + cpu + on_gpu
         notes, factor = self._doubts(graph, lowering, cpu)
+        if self.profile.learned:
+            notes += _untimed_notes(self.profile.learned, kernels, ms)
         return LatencyEstimate(
             ms, ms / factor, ms * factor, kernels, lowering.fallbacks, notes, fixed, cpu
         )
@@ -107,12 +117,30 @@ class LatencyOracle:
         return tuple(notes), math.exp(log_factor)
 
 
+def _untimed_notes(
+    cost: LearnedCost, kernels: tuple[KernelEstimate, ...], total_ms: float
+) -> tuple[str, ...]:
+    """Says so where much of the run time is of kernels that nothing like was ever timed."""
+    untimed = [e for e in kernels if not cost.was_timed(e.kernel.kind)]
+    share = math.fsum([e.ms for e in untimed]) / total_ms if untimed else 0.0
+    if share < _LARGE_SHARE:
+        return ()
+    names = ", ".join(sorted({e.kernel.kind for e in untimed}))
+    return (f"{share:.0%} of the run time is of kernels never timed by themselves ({names})",)
+
+
 def extent(lowering: Lowering) -> dict[str, float]:
     """The size of a network in the quantities a valid range is stated in."""
-    macs = moved = launches = 0
+    macs = moved = launches = pixels = 0
     for kernel in lowering.kernels:
         if kernel.kind not in CONVERSIONS:
             macs += kernel.padded_macs
             moved += kernel.read_bytes + kernel.write_bytes
             launches += 1
-    return {"gmac": macs / 1e9, "gbyte": moved / 1e9, "kernels": launches}
+            pixels = max(pixels, math.prod(kernel.output_shape[:-1]))
+    return {
+        "gmac": macs / 1e9,
+        "gbyte": moved / 1e9,
+        "kernels": launches,
+        "megapixels": pixels / 1e6,
+    }

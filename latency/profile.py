@@ -7,23 +7,26 @@ other is loaded by its path.
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from .cost import FEATURES, RUN, CostModel, CpuRates
 from .gpu import Gpu
-from .graph import GraphError
+from .kernel_model import PARTS, KernelModel
+from .kernel_model_file import load_kernel_model, write_kernel_model
+from .learned_cost import LearnedCost, Source
+from .profile_error import ProfileError
 
 _DEVICES = Path(__file__).parent / "devices"
-RANGE_QUANTITIES = ("gmac", "gbyte", "kernels")
-"""What the valid range of a fit is stated in: padded GMAC, fused fp16 GB, kernel launches."""
-
-
-class ProfileError(GraphError):
-    """A device profile that does not exist or does not hold together."""
+_KERNELS = _DEVICES / "kernels"
+RANGE_QUANTITIES = ("gmac", "gbyte", "kernels", "megapixels")
+"""What the valid range of a fit is stated in: padded GMAC, fused fp16 GB, kernel launches, and
+megapixels of the largest kernel output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,10 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class DeviceProfile:
-    """Everything the oracle knows of a device. `hardware` is for the reader only."""
+    """Everything the oracle knows of a device. `hardware` is for the reader only.
+
+    Kernels are priced by `learned` if given, else by `coefficients`.
+    """
 
     name: str
     gpu: Gpu
@@ -64,6 +70,7 @@ class DeviceProfile:
     cpu: CpuRates
     fit: Fit
     hardware: Mapping[str, str | float] = field(default_factory=dict)
+    learned: LearnedCost | None = None
 
     def __post_init__(self) -> None:
         known = {RUN, *FEATURES}
@@ -78,14 +85,26 @@ class DeviceProfile:
             raise ProfileError(
                 f"{self.name}: interval_factor is {self.fit.interval_factor}, not >= 1"
             )
+        if self.learned is not None:
+            _check_learned(self.name, self.learned)
         for name in self.fit.valid_range:
             if name not in RANGE_QUANTITIES:
                 raise ProfileError(f"{self.name}: valid_range of unknown quantity {name!r}")
 
     @property
-    def cost_model(self) -> CostModel:
-        """A fresh cost model of this profile's coefficients."""
-        return CostModel(self.coefficients)
+    def cost_model(self) -> CostModel | LearnedCost:
+        """What prices kernels: the learned model, or a fresh linear one."""
+        return self.learned or CostModel(self.coefficients)
+
+
+def _check_learned(device: str, cost: LearnedCost) -> None:
+    for source in cost.sources:
+        for part, scale in source.scales_by_part.items():
+            if not (scale >= 0 and math.isfinite(scale)):
+                raise ProfileError(f"{device}: the scale of {part} is {scale}, not >= 0")
+    for name in ("run_ms", "launch_ms", "ramp"):
+        if not math.isfinite(getattr(cost, name)):
+            raise ProfileError(f"{device}: {name} is {getattr(cost, name)}")
 
 
 def device_names() -> tuple[str, ...]:
@@ -113,7 +132,7 @@ def load_profile(name: str | Path) -> DeviceProfile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProfileError(f"{path}: not a TOML file ({error})") from error
     try:
-        return _parse(table)
+        return _parse(table, path.parent)
     except ProfileError:
         raise
     except KeyError as error:
@@ -122,12 +141,12 @@ def load_profile(name: str | Path) -> DeviceProfile:
         raise ProfileError(f"{path}: {error}") from error
 
 
-def _parse(table: dict[str, Any]) -> DeviceProfile:
+def _parse(table: dict[str, Any], folder: Path) -> DeviceProfile:
     fit = table["fit"]
     return DeviceProfile(
         name=table["name"],
         gpu=Gpu(**table["gpu"]),
-        coefficients={name: float(value) for name, value in table["coefficients"].items()},
+        coefficients={name: float(value) for name, value in table.get("coefficients", {}).items()},
         cpu=CpuRates(**table["cpu"]),
         fit=Fit(
             status=fit["status"],
@@ -140,18 +159,58 @@ def _parse(table: dict[str, Any]) -> DeviceProfile:
             rows=tuple(FitRow(**row) for row in fit.get("rows", ())),
         ),
         hardware=table.get("hardware", {}),
+        learned=_parse_learned(table, folder) if "end_to_end" in table else None,
     )
 
 
+def _parse_learned(table: dict[str, Any], folder: Path) -> LearnedCost:
+    """Kernel models lie beside the profile, or come with the package."""
+    sources = []
+    for entry in table["sources"]:
+        file = str(entry["kernels"])
+        path = folder / file if (folder / file).is_file() else _KERNELS / Path(file).name
+        scales = [float(entry[part]) for part in PARTS]
+        model = replace(_kernel_model(path), gpu=Gpu(**table["gpu"]))
+        sources.append(Source(file, model, (scales[0], scales[1], scales[2])))
+    if not sources:
+        raise ProfileError("a learned profile needs at least one kernel model in 'sources'")
+    values = {name: float(table["end_to_end"][name]) for name in ("run_ms", "launch_ms", "ramp")}
+    return LearnedCost(tuple(sources), **values)
+
+
+@lru_cache(maxsize=16)
+def _kernel_model(path: Path) -> KernelModel:
+    return load_kernel_model(path)
+
+
+def load_lender(name: str) -> Source:
+    """The kernel model called `name` that comes with the package, to borrow from.
+
+    Raises `ProfileError` where there is none of that name.
+    """
+    if name not in lender_names():
+        raise ProfileError(f"unknown kernel model {name!r}; known: {', '.join(lender_names())}")
+    file = f"{name}.json"
+    return Source(file, _kernel_model(_KERNELS / file))
+
+
+def lender_names() -> tuple[str, ...]:
+    """Names of the kernel models that come with the package, sorted."""
+    return tuple(sorted(path.stem for path in _KERNELS.glob("*.json")))
+
+
 def write_profile(profile: DeviceProfile, path: Path | str) -> None:
-    """Write `profile` as a TOML file that `load_profile` reads back equal."""
+    """Write `profile` as a TOML file that `load_profile` reads back equal.
+
+    A kernel model that does not come with the package is written beside it.
+    """
     fit = asdict(profile.fit)
     rows, valid_range = fit.pop("rows"), fit.pop("valid_range")
     sections: list[tuple[str, Mapping[str, Any]]] = [
         ("", {"name": profile.name}),
         ("[hardware]", profile.hardware),
         ("[gpu]", asdict(profile.gpu)),
-        ("# ms per unit of the features in latency/cost.py\n[coefficients]", profile.coefficients),
+        *_price_sections(profile),
         ("# rough: ops the GPU refuses\n[cpu]", asdict(profile.cpu)),
         ("[fit]", fit),
         ("[fit.valid_range]", valid_range),
@@ -159,6 +218,25 @@ def write_profile(profile: DeviceProfile, path: Path | str) -> None:
     ]
     text = "\n".join(_section(header, values) for header, values in sections)
     Path(path).write_text(text, encoding="utf-8")
+    for source in profile.learned.sources if profile.learned else ():
+        beside = Path(path).parent / source.file
+        if not (_KERNELS / Path(source.file).name).is_file():
+            write_kernel_model(source.model, beside)
+
+
+def _price_sections(profile: DeviceProfile) -> list[tuple[str, Mapping[str, Any]]]:
+    if profile.learned is None:
+        header = "# ms per unit of the features in latency/cost.py\n[coefficients]"
+        return [(header, profile.coefficients)]
+    cost = profile.learned
+    totals = {"run_ms": cost.run_ms, "launch_ms": cost.launch_ms, "ramp": cost.ramp}
+    return [
+        ("# ms a run, ms a kernel, ms^0.5; see latency/learned_cost.py\n[end_to_end]", totals),
+        *(
+            ("[[sources]]", {"kernels": source.file, **source.scales_by_part})
+            for source in cost.sources
+        ),
+    ]
 
 
 def _section(header: str, values: Mapping[str, Any]) -> str:

@@ -57,7 +57,9 @@ class _Selection:
         n, h, w, c = bhwc(shape)
         outside, inside = n * h * w * c * FP32_BYTES, self.nbytes[tensor]
         read, write = (outside, inside) if kind == "input_conversion" else (inside, outside)
-        self.kernels.append(Kernel(kind, (), shape, 0, read, write, 0, grid((n, h, w, c))))
+        self.kernels.append(
+            Kernel(kind, (), shape, 0, read, write, 0, grid((n, h, w, c)), 1, shape)
+        )
 
     def emit(
         self,
@@ -67,6 +69,7 @@ class _Selection:
         macs: int = 0,
         weights: int = 0,
         read: int | None = None,
+        taps: int = 1,
     ) -> None:
         """Append the last (mostly only) kernel of `node`, with all that is fused into it.
 
@@ -84,10 +87,14 @@ class _Selection:
             write += nbytes[t]
         for constant in node.fused_constants:
             weights += constant_bytes(constant)
-        shape = self.shapes[node.outputs[0]]
+        shapes = self.shapes
+        shape, source = shapes[node.outputs[0]], shapes[node.inputs[0]]
         self.kernels.append(
-            Kernel(kind, node.chain, shape, macs, read, write, weights, items, node.sources)
-        )
+            Kernel(
+                kind, node.chain, shape, macs, read, write, weights, items, taps, source,
+                node.sources,
+            )
+        )  # fmt: skip
 
     def helper(
         self,
@@ -98,12 +105,17 @@ class _Selection:
         items: int,
         macs: int = 0,
         weights: int = 0,
+        taps: int = 1,
     ) -> int:
         """Append a kernel before the last one of `node`; return the bytes it writes to `shape`."""
         write = activation_bytes(shape)
+        source = self.shapes[node.inputs[0]]
         self.kernels.append(
-            Kernel(kind, node.chain[:1], shape, macs, read, write, weights, items, node.sources)
-        )
+            Kernel(
+                kind, node.chain[:1], shape, macs, read, write, weights, items, taps, source,
+                node.sources,
+            )
+        )  # fmt: skip
         return write
 
     def conv(self, node: Node) -> None:
@@ -125,7 +137,7 @@ class _Selection:
         if kind == WINOGRAD:
             self.winograd(node, in_channels, out_channels)
         else:
-            self.emit(node, kind, items, macs, constants)
+            self.emit(node, kind, items, macs, constants, taps=kernel_h * kernel_w)
 
     def winograd(self, node: Node, in_channels: int, out_channels: int) -> None:
         """Three kernels: input transform, 36 matrix products, output transform with the bias."""
@@ -143,7 +155,7 @@ class _Selection:
         block = conv_block(product, 1, self.gpu)
         constants = 36 * weight_bytes((out_channels, in_channels), 0)
         read = self.helper(
-            node, "winograd_matmul", product, read, grid(product, block), macs, constants
+            node, "winograd_matmul", product, read, grid(product, block), macs, constants, 9
         )
         bias = constant_bytes((out_channels,))
         self.emit(node, "winograd_output", tiles * 4 * slices(out_channels), 0, bias, read)
@@ -157,7 +169,7 @@ class _Selection:
         macs = n * h * w * taps * padded(group_in) * padded(group_out)
         if group_in % 4 == 0 and group_out % 4 == 0:
             items = grid((n, h, w, c))
-            self.emit(node, "conv_grouped", items, groups * macs, groups * weights)
+            self.emit(node, "conv_grouped", items, groups * macs, groups * weights, taps=taps)
             return
         part_in, part_out = (*source[:3], group_in), (n, h, w, group_out)
         self.helper(node, "split", source, self.nbytes[node.inputs[0]], grid(bhwc(source)))
@@ -165,7 +177,7 @@ class _Selection:
         read = 0
         for _ in range(groups):
             part = activation_bytes(part_in)
-            read += self.helper(node, "conv_generic", part_out, part, items, macs, weights)
+            read += self.helper(node, "conv_generic", part_out, part, items, macs, weights, taps)
         kind = "concat_aligned" if group_out % 4 == 0 else "concat_unaligned"
         self.emit(node, kind, n * h * w, 0, 0, read)
 
@@ -182,7 +194,8 @@ class _Selection:
         )
         macs = n * h * w * taps * padded(weights[3]) * padded(weights[0])
         items = grid((n, h, w, c), conv_block((n, h, w, c), taps, self.gpu))
-        self.emit(node, "conv_generic", items, macs, 0, self.nbytes[node.inputs[0]] + rearranged)
+        read = self.nbytes[node.inputs[0]] + rearranged
+        self.emit(node, "conv_generic", items, macs, 0, read, taps)
 
     def batch_matmul(self, node: Node) -> None:
         """A transposition of the second factor, then a 1x1 convolution with it as filter."""
@@ -208,7 +221,7 @@ class _Selection:
             weights = weight_bytes((4, kernel_h, kernel_w, c), 4 * c) // 4
         block = (2, 2, 1) if kind == "depthwise_3x3" else (1, 1, 1)
         items = grid((n, h, w, c), block)
-        self.emit(node, kind, items, n * h * w * taps * padded(c), weights)
+        self.emit(node, kind, items, n * h * w * taps * padded(c), weights, taps=taps)
 
     def transposed_conv(self, node: Node) -> None:
         if len(node.inputs) == 2:
@@ -219,7 +232,8 @@ class _Selection:
         n, h, w, _ = self.shapes[node.inputs[0]]
         macs = n * h * w * kernel_h * kernel_w * padded(in_channels) * padded(out_channels)
         kind, items = transposed_conv(node, self.shapes, self.gpu)
-        self.emit(node, kind, items, macs, weight_bytes(weights, out_channels))
+        constants = weight_bytes(weights, out_channels)
+        self.emit(node, kind, items, macs, constants, taps=kernel_h * kernel_w)
 
     def fully_connected(self, node: Node) -> None:
         if len(node.inputs) == 2:
@@ -242,7 +256,8 @@ class _Selection:
         if node.kind == "AVERAGE_POOL_2D" and whole:
             self.reduce(node)
         else:
-            self.emit(node, "pool", grid(bhwc(out)))
+            kernel_h, kernel_w = node.attrs.get("kernel", (1, 1))
+            self.emit(node, "pool", grid(bhwc(out)), taps=kernel_h * kernel_w)
 
     def reduce(self, node: Node) -> None:
         """One work-group of at most 256 items for each slice of the output."""
@@ -267,12 +282,15 @@ class _Selection:
         if self.gpu.family != "mali":
             self.emit(node, "split", grid(bhwc(self.shapes[node.inputs[0]])))
             return
+        source = self.shapes[node.inputs[0]]
         for t in node.outputs:
             # Mali slices each part out by itself.
             shape, nbytes = self.shapes[t], self.nbytes[t]
             items = grid(bhwc(shape))
             self.kernels.append(
-                Kernel("slice", node.chain, shape, 0, nbytes, nbytes, 0, items, node.sources)
+                Kernel(
+                    "slice", node.chain, shape, 0, nbytes, nbytes, 0, items, 1, source, node.sources
+                )
             )
 
     def slice(self, node: Node) -> None:

@@ -14,7 +14,7 @@ EVERYTHING = {name: 0.5 + i for i, name in enumerate((RUN, *FEATURES))}
 def test_kernels_add_up_to_features_times_prices(network):
     lowering = lower(network(64, 96), ADRENO_730)
     model = CostModel(EVERYTHING)
-    total = model.run_ms + sum(model.kernel_ms(kernel) for kernel in lowering.kernels)
+    total = model.fixed_ms(0.0, 0) + sum(model.kernel_ms(kernel) for kernel in lowering.kernels)
     values = features(lowering, EVERYTHING)
     assert total == pytest.approx(sum(EVERYTHING[n] * v for n, v in values.items()), rel=1e-12)
 

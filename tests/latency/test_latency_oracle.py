@@ -16,7 +16,8 @@ def profile():
     everywhere = {"gmac": (0.0, 1e6), "gbyte": (0.0, 1e6), "kernels": (0.0, 1e6)}
     fit = Fit("fitted", "made up for this test", "2026-01-01", 2.0, everywhere)
     prices = {"run": 2.0, "gmac": 1.5, "gbyte": 20.0}
-    return replace(load_profile("snapdragon-8-gen-1"), coefficients=prices, fit=fit)
+    shipped = load_profile("snapdragon-8-gen-1")
+    return replace(shipped, coefficients=prices, learned=None, fit=fit)
 
 
 def test_ms_is_the_priced_sum(profile):
@@ -97,3 +98,18 @@ def test_an_inconsistent_graph_is_an_error(profile):
     x = b.conv(0, 8)
     with pytest.raises(GraphError, match="never written"):
         LatencyOracle(profile).predict(replace(b.graph(x), ops=()))
+
+
+def test_a_learned_profile_flags_run_time_of_kernels_never_timed():
+    b = GraphBuilder((1, 544, 960, 48))
+    oracle = LatencyOracle("snapdragon-8-gen-1")
+    estimate = oracle.predict(b.graph(b.depth_to_space(0, 4)))
+    assert any("depth_to_space" in note and "never timed" in note for note in estimate.notes)
+    assert not any("never timed" in note for note in oracle.predict(mialgo()).notes)
+
+
+def test_classifier_phones_flag_images_larger_than_what_was_fitted():
+    estimate = LatencyOracle("snapdragon-855").predict(mialgo())
+    assert any("megapixels" in note and "outside the fitted" in note for note in estimate.notes)
+    small = LatencyOracle("snapdragon-855").predict(mialgo(112, 112))
+    assert estimate.high_ms / estimate.ms > small.high_ms / small.ms
