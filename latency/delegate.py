@@ -10,10 +10,12 @@ The way of a graph through the delegate (OpenCL backend, fp16):
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .fusion import fuse
 from .gpu import Gpu
 from .graph import Graph, check_graph
-from .kernel import Lowering
+from .kernel import Fallback, Lowering
 from .partition import partition
 from .select import select
 from .transform import transformed
@@ -23,11 +25,15 @@ def lower(graph: Graph, gpu: Gpu) -> Lowering:
     """The kernels of one inference of `graph` on `gpu`, and the ops left to the CPU.
 
     Ops the delegate refuses, and supported ones outside the largest partition,
-    become fallbacks; if nothing can be delegated there are no kernels at all.
+    become fallbacks; if nothing can be delegated there are no kernels at all. A CPU runs all.
     Raises `GraphError` where an op reads a tensor that nothing has written.
     """
     check_graph(graph)
-    delegated, fallbacks = partition(graph)
+    if gpu.family == "cpu":
+        delegated: Sequence[int] = range(len(graph.ops))
+        fallbacks: tuple[Fallback, ...] = ()
+    else:
+        delegated, fallbacks = partition(graph)
     if not delegated:
         return Lowering((), fallbacks)
     program = transformed(graph, delegated)

@@ -58,11 +58,11 @@ def fit_measured(
     families = sorted({network.family for network in device.networks})
     if len(families) < 2:
         raise ProfileError(f"{name}: one model family cannot be checked on another")
-    cost = _measured_cost(device, device.networks, source, kernels_file)
+    cost = measured_cost(device, device.networks, source, kernels_file)
     held_out = {}
     for family in families:
         seen = [n for n in device.networks if n.family != family]
-        without = _measured_cost(device, seen, source, kernels_file)
+        without = measured_cost(device, seen, source, kernels_file)
         for network in device.networks:
             if network.family == family:
                 held_out[network.name] = predict_ms(without, network.lowering)
@@ -76,9 +76,10 @@ def fit_measured(
     )  # fmt: skip
 
 
-def _measured_cost(
+def measured_cost(
     device: MeasuredDevice, networks: Sequence[MeasuredNetwork], source: str, kernels_file: str
 ) -> LearnedCost:
+    """The cost model of `device` from some of its networks, unscaled and unchecked."""
     timings = [(t.kernel, t.ms) for network in networks for t in network.kernels]
     model = fit_kernel_model(device.name, device.gpu, timings, source=source)
     rows = []

@@ -11,11 +11,13 @@ GENERATIONS: dict[str, tuple[str, ...]] = {
     "mali": ("midgard", "bifrost", "valhall-1", "valhall-2", "valhall-3", "valhall-4"),
     "powervr": ("rogue", "ge8xxx"),
     "apple": ("a7", "a11", "a12", "a14"),
+    "cpu": ("xnnpack",),
 }
 """Known families, and the generations their delegate rules tell apart.
 
 Mali: bifrost is G31-G76, valhall-1 is G57 and G77, valhall-2 is G68 and G78,
-valhall-3 is G310-G710, valhall-4 is G615-G720.
+valhall-3 is G310-G710, valhall-4 is G615-G720. A CPU is described in the same terms, so that
+the same fit prices it: it runs every op, and XNNPACK fuses only activations, which is close.
 """
 
 

@@ -31,11 +31,13 @@ _CORES = re.compile(r"\bMP ?(\d+)\b|\bMC ?(\d+)\b", re.IGNORECASE)
 
 
 def gpu_named(name: str) -> Gpu:
-    """The `Gpu` called e.g. "Adreno 640", "Mali-G78 MP24", "PowerVR GE8320", "Apple A12".
+    """The `Gpu` called e.g. "Adreno 640", "Mali-G78 MP24", "PowerVR GE8320", "Apple A12", or "cpu".
 
     Raises `GraphError` for a name whose family or generation cannot be told.
     """
     text = name.lower()
+    if text == "cpu":
+        return Gpu("cpu", "xnnpack", 1)
     number = int(found.group(1)) if (found := re.search(r"(\d{2,4})", text)) else 0
     if "adreno" in text and 300 <= number < 900:
         units = _ADRENO_UNITS.get(number, 1 if number < 630 else 4)

@@ -72,7 +72,7 @@ def conv_choice(
 
 def uses_winograd(weights: Shape, output: Shape, stride: Pair, dilation: Pair, gpu: Gpu) -> bool:
     """Whether F(4x4, 3x3) replaces a direct convolution (`IsSuitableForWinograd4x4To6x6`)."""
-    if weights[1:3] != (3, 3) or stride != (1, 1) or dilation != (1, 1):
+    if weights[1:3] != (3, 3) or stride != (1, 1) or dilation != (1, 1) or gpu.family == "cpu":
         return False
     needed = _WINOGRAD_SLICES.get(gpu.family, 16)
     if slices(weights[3]) < needed or slices(weights[0]) < needed:
@@ -97,14 +97,25 @@ def uses_constant_memory(weights: Shape, gpu: Gpu) -> bool:
     """
     if gpu.family != "adreno" or weights[0] > 32:
         return False
+    return constant_weight_bytes(weights) <= constant_memory_limit(gpu)
+
+
+def constant_memory_limit(gpu: Gpu) -> int:
+    """Bytes of weights that ConvConstants may hold; 0 where the GPU has no such kernel."""
+    if gpu.family != "adreno":
+        return 0
+    return _CONSTANT_MEMORY_BYTES.get(gpu.generation, _CONSTANT_MEMORY_BYTES_6XX)
+
+
+def constant_weight_bytes(weights: Shape) -> int:
+    """Bytes of OHWI `weights` packed for constant memory."""
     out_channels, kernel_h, kernel_w, in_channels = weights
     src, dst = slices(in_channels), slices(out_channels)
     dot_form = out_channels % 4 != 0 and (
         in_channels % 4 == 0 or out_channels * src < in_channels * dst
     )
     values = out_channels * 4 * src if dot_form else in_channels * 4 * dst
-    limit = _CONSTANT_MEMORY_BYTES.get(gpu.generation, _CONSTANT_MEMORY_BYTES_6XX)
-    return kernel_h * kernel_w * values * FP16_BYTES <= limit
+    return kernel_h * kernel_w * values * FP16_BYTES
 
 
 def conv_block(shape: tuple[int, int, int, int], kernel_size: int, gpu: Gpu) -> Block:

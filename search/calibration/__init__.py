@@ -1,0 +1,1 @@
+"""Calibrating the oracle: choosing and writing the networks to be timed."""

@@ -1,0 +1,132 @@
+"""`lensnas latency calibrate`: a device profile from measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search.errors import UserError
+
+from .app import app
+
+if TYPE_CHECKING:
+    from latency.calibrate import CalibrationRow, Candidate
+    from latency.measurements import Measurement
+
+
+@app.command()
+def calibrate(
+    measurements: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Measurements, see 'measure', 'import'.")
+    ],
+    models: Annotated[Path, typer.Option(help="Folder of the .tflite files that were measured.")],
+    gpu: Annotated[
+        str, typer.Option(help="The device's GPU, e.g. 'Adreno 740', 'Mali-G710 MP7', or 'cpu'.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The profile to write (.toml).")],
+    device: Annotated[
+        str | None, typer.Option(help="Which device of the files, if they have several.")
+    ] = None,
+) -> None:
+    """Fit a device profile to measured run times, and say how well it predicts.
+
+    Several models are tried: kernel times of the device itself where they were profiled, those
+    of known GPUs rescaled, and plain prices. The one that best predicts networks it did not see
+    is written; 'lensnas latency predict --device FILE.toml' and studies take it from there.
+    """
+    from latency.calibrate import calibrate as fit
+    from latency.gpu_names import gpu_named
+    from latency.graph import GraphError
+    from latency.profile import lender_names, load_lender, write_profile
+
+    if output.suffix != ".toml":
+        raise UserError(f"{output}: a profile's name ends in .toml")
+    try:
+        chip = gpu_named(gpu)
+        taken = _of_one_device(_read(measurements), device)
+        rows = _rows(taken, models)
+        candidates = fit(
+            output.stem,
+            chip,
+            rows,
+            [load_lender(name) for name in lender_names()],
+            source=_source(taken, measurements),
+            hardware={"gpu": gpu, "measured_as": taken[0].device},
+        )
+        write_profile(candidates[0].profile, output)
+    except OSError as error:
+        raise UserError(f"cannot write {output}: {error.strerror}") from None
+    except GraphError as error:
+        raise UserError(str(error)) from None
+    _print(candidates, output)
+
+
+def _read(paths: list[Path]) -> list[Measurement]:
+    from latency.measurements import read_measurements
+
+    return [measurement for path in paths for measurement in read_measurements(path)]
+
+
+def _of_one_device(found: list[Measurement], device: str | None) -> list[Measurement]:
+    names = sorted({measurement.device for measurement in found})
+    if not names:
+        raise UserError("the files hold no measurement")
+    if device is None and len(names) > 1:
+        raise UserError(f"the files hold several devices: choose with --device: {', '.join(names)}")
+    taken = [m for m in found if m.device == (device or names[0])]
+    if not taken:
+        raise UserError(f"no measurement of {device!r}; there are {', '.join(names)}")
+    methods = sorted({m.method for m in taken})
+    if len(methods) > 1:
+        raise UserError(f"measurements of {len(methods)} methods do not mix: {'; '.join(methods)}")
+    return taken
+
+
+def _rows(taken: list[Measurement], models: Path) -> list[CalibrationRow]:
+    """Each measurement with the graph of its file; the last of several of one model counts."""
+    from latency.calibrate import CalibrationRow
+
+    from .app import read_model
+
+    files = {path.stem: path for path in sorted(models.glob("**/*.tflite"))}
+    missing = sorted({m.model for m in taken} - files.keys())
+    if missing:
+        raise UserError(f"{models} has no {missing[0]}.tflite ({len(missing)} models missing)")
+    return [
+        CalibrationRow(
+            m.model,
+            read_model(files[m.model]),
+            m.ms,
+            m.std_ms or 0.0,
+            tuple(kernel.ms for kernel in m.kernels),
+        )
+        for m in {m.model: m for m in taken if m.statistic != "kernel_sum"}.values()
+    ]
+
+
+def _source(taken: list[Measurement], files: list[Path]) -> str:
+    names = ", ".join(path.name for path in files)
+    return f"{len(taken)} measurements of {taken[0].device} ({taken[0].method}) in {names}"
+
+
+def _print(candidates: list[Candidate], output: Path) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    best = candidates[0]
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("model", no_wrap=True)
+    table.add_column("held-out error", justify="right")
+    for candidate in candidates:
+        table.add_row(candidate.name, f"{candidate.error:.1%}")
+    table.caption = "rms of log(predicted / measured), each network predicted from the others"
+    table.caption_justify = "left"
+    Console().print(table)
+    fit = best.profile.fit
+    print(
+        f"wrote {output}: {best.name}, {len(fit.rows)} networks, 90 % of run times are expected "
+        f"within {fit.interval_factor:.2f} x of the prediction"
+    )

@@ -1,0 +1,145 @@
+"""`lensnas latency measure`: time networks on a phone, or on this machine."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search.errors import UserError
+
+from .app import AsJson, app
+from .records import Output, print_measurements, recorded
+
+if TYPE_CHECKING:
+    from latency.measurements import Measurement
+    from latency.measurements.settings import Settings
+
+Measure = Callable[[Path], "Measurement"]
+
+
+class Machine(StrEnum):
+    """Where to measure."""
+
+    ANDROID = "android"
+    LOCAL = "local"
+
+
+class Accelerator(StrEnum):
+    """What to measure on."""
+
+    GPU = "gpu"
+    CPU = "cpu"
+
+
+@app.command()
+def measure(
+    models: Annotated[
+        list[Path], typer.Argument(metavar="MODEL", help=".tflite files, or folders of them.")
+    ],
+    on: Annotated[Machine, typer.Option("--on", help="A phone through adb, or this machine.")],
+    device: Annotated[str, typer.Option(help="Name to record, e.g. 'Pixel 8'.")],
+    output: Output,
+    accelerator: Annotated[
+        Accelerator | None, typer.Option(help="Default: gpu on android, cpu on local.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Timed runs of each model.")] = 50,
+    warmup: Annotated[int, typer.Option(min=0, help="Runs before them.")] = 10,
+    serial: Annotated[str | None, typer.Option(help="Which phone, if several.")] = None,
+    benchmark_model: Annotated[
+        Path | None, typer.Option(help="Android build of benchmark_model.")
+    ] = None,
+    time_limit: Annotated[
+        float, typer.Option(min=1, help="Seconds for one model, loading included.")
+    ] = 300,
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure also what the output file has already.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure run times; each is stored at once, so the same command goes on where it stopped.
+
+    Models that the output file has for this device and accelerator are left out
+    (--again measures them anew). A model that fails is reported and the others
+    go on; the exit code is then 1.
+    """
+    from dataclasses import asdict
+
+    from latency.measurements import append_measurements
+    from latency.measurements.settings import Settings
+
+    where = accelerator or (Accelerator.GPU if on is Machine.ANDROID else Accelerator.CPU)
+    settings = Settings(where.value, runs, warmup, time_limit)
+    todo, left_out = _todo(models, device, where.value, [] if again else recorded(output))
+    made: list[Measurement] = []
+    failures = 0
+    if todo:
+        run = _measurer(on, device, settings, serial, benchmark_model)
+        for path in todo:
+            measurement = _attempt(run, path)
+            if measurement is None:
+                failures += 1
+                continue
+            append_measurements(output, [measurement])
+            made.append(measurement)
+            if not as_json:
+                print(f"{path.stem}: {measurement.ms:.3f} ms", flush=True)
+    if as_json:
+        print(json.dumps([asdict(measurement) for measurement in made], indent=2))
+    else:
+        print_measurements(made)
+        print(_summary(len(made), left_out, failures, output))
+    if failures:
+        raise typer.Exit(1)
+
+
+def _todo(
+    models: list[Path], device: str, accelerator: str, done: list[Measurement]
+) -> tuple[list[Path], int]:
+    """The files not yet measured, and how many were."""
+    from latency.measurements.files import file_sha256, model_files
+
+    measured = {(m.sha256, m.device, m.accelerator) for m in done}
+    files = model_files(models)
+    todo = [path for path in files if (file_sha256(path), device, accelerator) not in measured]
+    return todo, len(files) - len(todo)
+
+
+def _measurer(
+    on: Machine, device: str, settings: Settings, serial: str | None, tool: Path | None
+) -> Measure:
+    """A function that measures one file; for a phone, of one that is connected and ready."""
+    from latency.measurements import adb, local
+
+    if on is Machine.LOCAL:
+        if serial or tool:
+            raise UserError("--serial and --benchmark-model are for --on android")
+        return lambda path: local.measure(path, device, settings)
+    phone = adb.connect(benchmark_model=tool, serial=serial)
+    return lambda path: adb.measure(phone, path, device, settings)
+
+
+def _attempt(run: Measure, path: Path) -> Measurement | None:
+    """The measurement; None where this model failed, which is reported."""
+    from latency.graph import GraphError
+    from latency.measurements.adb import PhoneError
+
+    try:
+        return run(path)
+    except PhoneError:
+        raise
+    except (GraphError, OSError) as error:
+        print(f"failed: {path}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        return None
+
+
+def _summary(made: int, left_out: int, failures: int, output: Path) -> str:
+    parts = [f"{made} measured into {output}"]
+    parts += [f"{left_out} there already (--again measures anew)"] if left_out else []
+    parts += [f"{failures} failed"] if failures else []
+    return ", ".join(parts)
