@@ -147,7 +147,7 @@ def _borrowed_cost(
     """The mean of one fit per lender."""
     fits = [_fit_scales(timings, lender.model, shrinkage) for lender in lenders]
     sources = tuple(
-        replace(lender, scales=(scales[0], scales[1], scales[2]))
+        replace(lender, scales=(float(scales[0]), float(scales[1]), float(scales[2])))
         for lender, (_, scales) in zip(lenders, fits, strict=True)
     )
     return LearnedCost(

@@ -85,8 +85,8 @@ def connect(*, benchmark_model: Path | None = None, serial: str | None = None) -
 def measure(phone: Phone, model: Path, device: str, settings: Settings) -> Measurement:
     """The run time of a .tflite file on the phone, with its kernels where the tool tells them.
 
-    The tool runs twice, for profiling its kernels slows the phone down: once for
-    the time and once for the kernels. Where the second fails, a note says so.
+    The tool runs twice, once for the time and once for the kernels, so that what
+    profiling costs is not in the time. Where the second fails, a note says so.
 
     Raises `MeasurementError` where this model cannot be timed, `PhoneError` where
     none could, and `OSError` where the file cannot be read.
@@ -102,8 +102,7 @@ def measure(phone: Phone, model: Path, device: str, settings: Settings) -> Measu
         timed,
         model=model.stem,
         sha256=digest,
-        method=f"benchmark_model {' '.join(_flags(settings))} through adb"
-        + ("; kernels of a second run" if kernels else ""),
+        method=f"benchmark_model {_use_gpu(settings)} through adb",
         tool_version=phone.tool_version,
         kernels=kernels,
         notes=(*timed.notes, *notes, f"phone: {phone.description}"),
@@ -112,8 +111,12 @@ def measure(phone: Phone, model: Path, device: str, settings: Settings) -> Measu
 
 def _flags(settings: Settings) -> list[str]:
     """Options of benchmark_model."""
-    gpu = str(settings.accelerator == "gpu").lower()
-    return [f"--use_gpu={gpu}", f"--num_runs={settings.runs}", f"--warmup_runs={settings.warmup}"]
+    runs, warmup = f"--num_runs={settings.runs}", f"--warmup_runs={settings.warmup}"
+    return [_use_gpu(settings), runs, warmup]
+
+
+def _use_gpu(settings: Settings) -> str:
+    return f"--use_gpu={str(settings.accelerator == 'gpu').lower()}"
 
 
 def _kernels(

@@ -54,8 +54,8 @@ class Measurement:
     `accelerator`: where the network ran, which may not be where it was asked to run.
     `delegated`: whether the accelerator ran every op; None where the tool does not say.
         `delegated_ops` of `total_ops`, in `partitions` pieces, where known.
-    `method`: the tool and its options. The same GPU gives other times inside an
-        app than through adb: timings of different methods do not mix.
+    `method`: how it was timed, in the same words for all that may be compared. The
+        same GPU gives other times inside an app than through adb: methods do not mix.
     `date`: ISO 8601. `kernels`: in run order, where the tool profiled them.
     `notes`: what a reader has to know: fallbacks, refused ops, throttling.
 

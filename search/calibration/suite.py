@@ -23,7 +23,7 @@ MAX_MS = 400.0
 _DESIGN = (RUN, *FEATURES)
 
 SCRIPT = """#!/bin/sh
-# Times every probe on a phone: needs adb, and an Android build of TensorFlow Lite's benchmark_model.
+# Times every probe on a phone: needs adb, and TensorFlow Lite's benchmark_model for Android.
 #   sh measure.sh path/to/benchmark_model [serial]
 # Stopped, it goes on where it was: a probe with a log in results/ is not timed again. Then:
 #   lensnas latency import results/*.log --device 'MY PHONE' -o phone.jsonl
@@ -110,6 +110,7 @@ def _file(probe: Probe) -> bytes:
 
     # The converter's bytes depend on the layers built before in this process.
     keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
     model = Network(probe.network, probe.input_shape[2])
     rng = np.random.default_rng(0)
     for variable in model.variables:

@@ -78,7 +78,7 @@ def _of_one_device(found: list[Measurement], device: str | None) -> list[Measure
     taken = [m for m in found if m.device == (device or names[0])]
     if not taken:
         raise UserError(f"no measurement of {device!r}; there are {', '.join(names)}")
-    methods = sorted({m.method for m in taken})
+    methods = sorted({f"{m.method} ({m.accelerator})" for m in taken})
     if len(methods) > 1:
         raise UserError(f"measurements of {len(methods)} methods do not mix: {'; '.join(methods)}")
     return taken
@@ -87,6 +87,7 @@ def _of_one_device(found: list[Measurement], device: str | None) -> list[Measure
 def _rows(taken: list[Measurement], models: Path) -> list[CalibrationRow]:
     """Each measurement with the graph of its file; the last of several of one model counts."""
     from latency.calibrate import CalibrationRow
+    from latency.measurements.files import file_sha256
 
     from .app import read_model
 
@@ -94,6 +95,9 @@ def _rows(taken: list[Measurement], models: Path) -> list[CalibrationRow]:
     missing = sorted({m.model for m in taken} - files.keys())
     if missing:
         raise UserError(f"{models} has no {missing[0]}.tflite ({len(missing)} models missing)")
+    for m in taken:
+        if m.sha256 and m.sha256 != file_sha256(files[m.model]):
+            raise UserError(f"{files[m.model]} is not the file that was measured")
     return [
         CalibrationRow(
             m.model,
