@@ -17,8 +17,9 @@ from .support import BINARY, UNARY
 def fuse(program: Program) -> None:
     """Merge the nodes of `program` until each is one kernel (or one fixed set of kernels)."""
     _mark_linkable(program)
-    _collapse_diamonds(program)
-    _absorb_consumers(program)
+    uses = program.uses()
+    _collapse_diamonds(program, uses)
+    _absorb_consumers(program, uses)
 
 
 def _mark_linkable(program: Program) -> None:
@@ -67,26 +68,26 @@ def _is_linkable(node: Node, shapes: list[Shape]) -> bool:
     return bhwc(shapes[node.inputs[1]])[3] in (bhwc(first)[3], 1)
 
 
-def _collapse_diamonds(program: Program) -> None:
+def _collapse_diamonds(program: Program, uses: list[int]) -> None:
     """Make one operation of `op(f(x), g(x))`, where f and g are element-wise or nothing."""
-    uses: list[int] | None = None
+    collapsed_any = False
     producer: dict[int, Node] = {}
     for node in program.nodes:
         if node.linkable:
             if len(node.inputs) == 2:
-                uses = uses or program.uses()
-                _collapse(node, producer, uses)
+                collapsed_any |= _collapse(node, producer, uses)
             producer[node.outputs[0]] = node
-    if uses:
+    if collapsed_any:
         program.drop_removed()
 
 
-def _collapse(node: Node, producer: dict[int, Node], uses: list[int]) -> None:
+def _collapse(node: Node, producer: dict[int, Node], uses: list[int]) -> bool:
+    """Whether both inputs of `node` were functions of one tensor, which it then reads alone."""
     first = _unary_ancestors(node.inputs[0], producer, uses)
     second = _unary_ancestors(node.inputs[1], producer, uses)
     root = next((t for t in first if t in second), None)
     if root is None:
-        return
+        return False
     branch_nodes = [
         producer[t] for tensors in (first, second) for t in reversed(tensors[: tensors.index(root)])
     ]
@@ -99,6 +100,7 @@ def _collapse(node: Node, producer: dict[int, Node], uses: list[int]) -> None:
     )
     node.inputs = (root,)
     uses[root] -= 1
+    return True
 
 
 def _unary_ancestors(tensor: int, producer: dict[int, Node], uses: list[int]) -> list[int]:
@@ -113,9 +115,8 @@ def _unary_ancestors(tensor: int, producer: dict[int, Node], uses: list[int]) ->
     return found
 
 
-def _absorb_consumers(program: Program) -> None:
+def _absorb_consumers(program: Program, uses: list[int]) -> None:
     """Let each node, in order, take in the element-wise operations that follow it alone."""
-    uses = program.uses()
     consumer = {t: node for node in program.nodes for t in node.inputs}
     outputs = program.outputs
     ready = bytearray(len(program.shapes))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .gpu import Gpu
 from .kernel import Kernel, padded
-from .occupancy import occupancy
+from .occupancy import Occupancy
 
 PRICES = ("launch", "gmac", "issued_gmac", "read_gbyte", "write_gbyte", "weight_gbyte", "kilowave")
 """What the physical part prices, in ms per unit."""
@@ -19,9 +18,8 @@ SHAPE = (
 """What the correction depends on; logarithms are base 2."""
 
 
-def physical_quantities(kernel: Kernel, gpu: Gpu) -> tuple[float, ...]:
-    """The quantities that `PRICES` price."""
-    launch = occupancy(kernel, gpu)
+def physical_quantities(kernel: Kernel, launch: Occupancy) -> tuple[float, ...]:
+    """The quantities that `PRICES` price, of a kernel launched so."""
     macs_per_item = kernel.padded_macs / math.prod(launch.grid)
     return (
         1.0,
@@ -34,9 +32,8 @@ def physical_quantities(kernel: Kernel, gpu: Gpu) -> tuple[float, ...]:
     )
 
 
-def shape_features(kernel: Kernel, gpu: Gpu) -> tuple[float, ...]:
-    """The values of `SHAPE` for one kernel."""
-    launch = occupancy(kernel, gpu)
+def shape_features(kernel: Kernel, launch: Occupancy) -> tuple[float, ...]:
+    """The values of `SHAPE` for a kernel launched so."""
     *image, channels = kernel.output_shape or (1,)
     pixels = math.prod(image)
     depth = kernel.padded_macs / (pixels * padded(channels) * kernel.taps)

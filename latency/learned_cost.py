@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .kernel import Kernel
 from .kernel_model import PARTS, KernelModel, Parts
@@ -48,9 +48,16 @@ class LearnedCost:
     run_ms: float
     launch_ms: float
     ramp: float
+    _known: dict[Kernel, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def kernel_ms(self, kernel: Kernel) -> float:
-        """Time of one kernel within a run."""
+        """Time of one kernel within a run, remembered: a search space repeats its kernels."""
+        known = self._known.get(kernel)
+        if known is None:
+            known = self._known[kernel] = self._price(kernel)
+        return known
+
+    def _price(self, kernel: Kernel) -> float:
         total = 0.0
         for source in self.sources:
             compute, moved, launch = source.model.parts_ms(kernel)

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from .cost import fallback_ms
 from .delegate import lower
-from .graph import Graph
+from .gpu import Gpu
+from .graph import Graph, Shape
 from .kernel import CONVERSIONS, Fallback, Kernel, Lowering
 from .learned_cost import LearnedCost
 from .profile import DeviceProfile, load_profile
 from .record import record
+from .storage import image_size, in_buffers, max_image_side
 
 _LARGE_SHARE = 0.5
 _QUANTIZED = frozenset({"int8", "uint8"})
@@ -112,35 +114,40 @@ class LatencyOracle:
                 f"{cpu_ms:.3g} ms (first: op {first.op_index} {first.kind}: {first.reason})"
             )
             log_factor *= 2
-        if any(tensor.dtype in _QUANTIZED for tensor in graph.tensors):
+        if doubtful := in_buffers(lowering, self.profile.gpu):
+            notes.append(_storage_note(doubtful[0], len(doubtful), self.profile.gpu))
+        if not _QUANTIZED.isdisjoint([tensor.dtype for tensor in graph.tensors]):
             notes.append("quantised tensors are timed as float16, which is how the GPU runs them")
         return tuple(notes), math.exp(log_factor)
+
+
+def _storage_note(largest: Shape, count: int, gpu: Gpu) -> str:
+    name = "x".join(map(str, largest[1:]))
+    return (
+        f"{name} needs an image of {max(image_size(largest))} texels a side, the GPU has "
+        f"{max_image_side(gpu)}: {count} tensor shape{'s' * (count > 1)} kept in buffers, untimed"
+    )
 
 
 def _untimed_notes(
     cost: LearnedCost, kernels: tuple[KernelEstimate, ...], total_ms: float
 ) -> tuple[str, ...]:
     """Says so where much of the run time is of kernels that nothing like was ever timed."""
-    untimed = [e for e in kernels if not cost.was_timed(e.kernel.kind)]
-    share = math.fsum([e.ms for e in untimed]) / total_ms if untimed else 0.0
+    kinds = {kind for kind in {e.kernel.kind for e in kernels} if not cost.was_timed(kind)}
+    share = math.fsum([e.ms for e in kernels if e.kernel.kind in kinds]) / total_ms
     if share < _LARGE_SHARE:
         return ()
-    names = ", ".join(sorted({e.kernel.kind for e in untimed}))
+    names = ", ".join(sorted(kinds))
     return (f"{share:.0%} of the run time is of kernels never timed by themselves ({names})",)
 
 
 def extent(lowering: Lowering) -> dict[str, float]:
     """The size of a network in the quantities a valid range is stated in."""
-    macs = moved = launches = pixels = 0
-    for kernel in lowering.kernels:
-        if kernel.kind not in CONVERSIONS:
-            macs += kernel.padded_macs
-            moved += kernel.read_bytes + kernel.write_bytes
-            launches += 1
-            pixels = max(pixels, math.prod(kernel.output_shape[:-1]))
+    kernels = [kernel for kernel in lowering.kernels if kernel.kind not in CONVERSIONS]
+    images = {kernel.output_shape[:-1] for kernel in kernels}
     return {
-        "gmac": macs / 1e9,
-        "gbyte": moved / 1e9,
-        "kernels": launches,
-        "megapixels": pixels / 1e6,
+        "gmac": sum([kernel.padded_macs for kernel in kernels]) / 1e9,
+        "gbyte": sum([kernel.read_bytes + kernel.write_bytes for kernel in kernels]) / 1e9,
+        "kernels": len(kernels),
+        "megapixels": max(map(math.prod, images), default=0) / 1e6,
     }

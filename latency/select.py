@@ -38,7 +38,9 @@ class _Selection:
     def __init__(self, program: Program, gpu: Gpu) -> None:
         self.program = program
         self.shapes = program.shapes
-        self.nbytes = [activation_bytes(shape) for shape in program.shapes]
+        # A network repeats its few shapes.
+        by_shape = {shape: activation_bytes(shape) for shape in set(program.shapes)}
+        self.nbytes = [by_shape[shape] for shape in program.shapes]
         self.gpu = gpu
         self.choose_conv = conv_chooser(gpu)
         self.kernels: list[Kernel] = []
@@ -276,6 +278,8 @@ class _Selection:
         channels = [self.shapes[t][-1] for t in node.inputs]
         channels += [constant[-1] for constant in node.constants if constant]
         aligned = all(count % 4 == 0 for count in channels)
+        # One kernel for any number of inputs: a Mali-G76 was seen to join nine at once, where the
+        # delegate's source of 2026 would chain kernels of eight.
         self.emit(node, "concat_aligned" if aligned else "concat_unaligned", n * h * w)
 
     def split(self, node: Node) -> None:

@@ -13,6 +13,7 @@ from .gpu import Gpu
 from .graph import Shape
 from .kernel import FP16_BYTES, bhwc, padded, slices
 from .node import Node
+from .storage import too_large_for_image
 from .transform import node_padding
 
 Block = tuple[int, int, int]
@@ -155,7 +156,10 @@ def depthwise_kind(node: Node, shapes: list[Shape], gpu: Gpu) -> str:
         and attrs.get("dilation", (1, 1)) == (1, 1)
         and node_padding(node, shapes) == (1, 1, 1, 1)
     )
-    if gpu.family == "mali" and gpu.generation not in ("bifrost", "valhall-1"):
+    if gpu.family == "mali" and (
+        gpu.generation not in ("bifrost", "valhall-1")
+        or too_large_for_image(shapes[node.inputs[0]], gpu)
+    ):
         plain = False
     return "depthwise_3x3" if plain else "depthwise_generic"
 

@@ -35,7 +35,7 @@ def ask(request: Mapping[str, Any], environment: Mapping[str, str], limit_s: flo
         )
     except subprocess.TimeoutExpired as late:
         said = (late.stderr or b"").decode("utf-8", "replace")
-        return Answer(None, said, f"no answer within {limit_s:g} s")
+        return Answer(None, said, f"not done within {limit_s:g} s")
     stderr = done.stderr.decode("utf-8", "replace")
     lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
     try:

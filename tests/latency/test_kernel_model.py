@@ -12,6 +12,7 @@ from latency.kernel import CONVERSIONS
 from latency.kernel_model import fit_kernel_model
 from latency.kernel_model_file import load_kernel_model, write_kernel_model
 from latency.kernel_shape import PRICES, SHAPE, physical_quantities, shape_features
+from latency.occupancy import occupancy
 
 GPU = ADRENO_640
 TRUTH = (0.006, 1.0, 2.0, 20.0, 30.0, 5.0, 0.01)
@@ -33,7 +34,10 @@ def kernels_of(count, seed=0, gpu=GPU):
 
 
 def true_ms(kernel, gpu=GPU):
-    return math.fsum(p * q for p, q in zip(TRUTH, physical_quantities(kernel, gpu), strict=True))
+    return math.fsum(
+        p * q
+        for p, q in zip(TRUTH, physical_quantities(kernel, occupancy(kernel, gpu)), strict=True)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +48,9 @@ def model():
 
 def test_features_have_the_stated_length():
     for kernel in kernels_of(3):
-        assert len(physical_quantities(kernel, GPU)) == len(PRICES)
-        assert len(shape_features(kernel, GPU)) == len(SHAPE)
-        assert all(map(math.isfinite, shape_features(kernel, GPU)))
+        assert len(physical_quantities(kernel, occupancy(kernel, GPU))) == len(PRICES)
+        assert len(shape_features(kernel, occupancy(kernel, GPU))) == len(SHAPE)
+        assert all(map(math.isfinite, shape_features(kernel, occupancy(kernel, GPU))))
 
 
 def test_kernels_never_seen_are_predicted(model):

@@ -42,7 +42,7 @@ def test_a_file_that_is_none_is_an_error_in_one_line(tmp_path):
 
 
 def test_a_worker_that_takes_too_long_is_stopped(files):
-    with pytest.raises(LiteRTError, match=r"no answer within 0\.2 s"):
+    with pytest.raises(LiteRTError, match=r"not done within 0\.2 s"):
         time_model(files.good[0], runs=100_000, time_limit_s=0.2)
 
 
