@@ -159,8 +159,10 @@ def _binary(op: Op, tensors: tuple[Tensor, ...]) -> str | None:
             return f"{_text(first)} and {_text(second)} broadcast each other"
         return None
     small, large = sorted((first, second), key=len)
+    if len(small) < 2:  # `CheckAddMulBroadcastCompatibility` looks at ranks of 2 and more.
+        return None
     accepted = len(large) == 4 and (
-        (len(small) == 3 and small[0] == 1) or small in ((1, 1), (large[0], large[3]))
+        (len(small) == 3 and large[0] == 1) or small in ((1, 1), (large[0], large[3]))
     )
     return None if accepted else f"broadcasts {_text(small)} to {_text(large)}"
 

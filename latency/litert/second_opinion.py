@@ -105,11 +105,11 @@ def disagreements(
     theirs = dict(opinion.refused)
     found = []
     for kind in sorted(ours.keys() ^ theirs.keys()):
+        reason = ours.get(kind, "runs on the GPU")
         explained = KNOWN_DIFFERENCES.get(kind, "")
-        found.append(
-            Disagreement(kind, ours.get(kind, "runs on the GPU"),
-                         theirs.get(kind, "runs on the GPU"), explained)
-        )  # fmt: skip
+        if not explained and "broadcast" in reason:
+            explained = "this backend broadcasts any shapes, the delegate only some"
+        found.append(Disagreement(kind, reason, theirs.get(kind, "runs on the GPU"), explained))
     if not opinion.accepted and not theirs and not ours:
         kinds = {op.kind for op in graph.ops}
         known = [text for kind, text in KNOWN_DIFFERENCES.items() if kind in kinds]

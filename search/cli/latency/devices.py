@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .app import AsJson, app
 
@@ -16,15 +16,30 @@ if TYPE_CHECKING:
 @app.command()
 def devices(as_json: AsJson = False) -> None:
     """List the devices and how well predictions fit what was measured on them."""
-    from dataclasses import asdict
-
     from latency import device_names, load_profile
 
     profiles = [load_profile(name) for name in device_names()]
     if as_json:
-        print(json.dumps([asdict(p) for p in profiles], indent=2))
+        print(json.dumps([_document(profile) for profile in profiles], indent=2))
     else:
         _print_devices(profiles)
+
+
+def _document(profile: DeviceProfile) -> dict[str, Any]:
+    """A profile without the points of its kernel models, which only a prediction needs."""
+    from dataclasses import asdict, replace
+
+    document = asdict(replace(profile, learned=None))
+    cost = profile.learned
+    document["learned"] = cost and {
+        "run_ms": cost.run_ms,
+        "launch_ms": cost.launch_ms,
+        "ramp": cost.ramp,
+        "sources": [
+            {"kernels": s.file, "of": s.model.name, **s.scales_by_part} for s in cost.sources
+        ],
+    }
+    return document
 
 
 def _print_devices(profiles: list[DeviceProfile]) -> None:

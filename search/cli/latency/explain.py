@@ -98,7 +98,7 @@ def _print_ops(title: str, told: Explanation) -> None:
     table.add_column("op", justify="right")
     table.add_column("kind", no_wrap=True)
     table.add_column("output", no_wrap=True)
-    table.add_column("runs in kernel")
+    table.add_column("runs in kernel", overflow="fold")
     table.add_column("because")
     for op in told.ops:
         shape = "x".join(map(str, op.output_shape[1:]))

@@ -1,0 +1,25 @@
+"""LiteRT's own GPU backend on every system of the zoo: the verdicts agree, or differ as stated."""
+
+import pytest
+
+from latency import lower, read_tflite
+from latency.gpu_names import gpu_named
+from latency.litert import disagreements, find_vulkan_driver, second_opinion
+from spaces.zoo import ZOO
+
+SIZE = 128
+"""Side of the input: what is refused does not depend on it."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    find_vulkan_driver() is None, reason="no Vulkan driver, nor chromium's software one"
+)
+@pytest.mark.parametrize("name", list(ZOO))
+def test_checker_and_litert_agree_on_published_systems(name, export):
+    system = ZOO[name]
+    data = export(system.network, (SIZE, SIZE, system.input_shape[2]))
+    graph = read_tflite(data)
+    opinion = second_opinion(data, time_limit_s=600)
+    differences = disagreements(graph, lower(graph, gpu_named("Adreno 730")), opinion)
+    assert not [d for d in differences if not d.explanation], opinion
