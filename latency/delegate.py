@@ -10,13 +10,11 @@ The way of a graph through the delegate (OpenCL backend, fp16):
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from .fusion import fuse
 from .gpu import Gpu
 from .graph import Graph, check_graph
-from .kernel import Fallback, Lowering
-from .partition import partition
+from .kernel import Lowering
+from .partition import on_cpu, partition
 from .select import select
 from .transform import transformed
 
@@ -30,8 +28,7 @@ def lower(graph: Graph, gpu: Gpu) -> Lowering:
     """
     check_graph(graph)
     if gpu.family == "cpu":
-        delegated: Sequence[int] = range(len(graph.ops))
-        fallbacks: tuple[Fallback, ...] = ()
+        delegated, fallbacks = on_cpu(graph)
     else:
         delegated, fallbacks = partition(graph)
     if not delegated:

@@ -84,9 +84,10 @@ def _explain_op(
 
 
 def _why(graph: Graph, op: Op, kernel: Kernel, gpu: Gpu) -> str:
-    if op.kind == "CONV_2D" and op.constants and kernel.chain[:1] == ("CONV_2D",):
+    constant_weights = len(op.inputs) == 1 and op.constants
+    if op.kind == "CONV_2D" and constant_weights and kernel.chain[:1] == ("CONV_2D",):
         return _why_convolution(graph, op, kernel, gpu)
-    if op.kind == "DEPTHWISE_CONV_2D" and kernel.kind == "depthwise_generic":
+    if op.kind == "DEPTHWISE_CONV_2D" and constant_weights and kernel.kind == "depthwise_generic":
         return _why_generic_depthwise(op, gpu)
     if kernel.kind == "concat_unaligned":
         return "a channel count is no multiple of 4"

@@ -85,19 +85,25 @@ class Graph:
         return sum(op_macs(op, self.tensors) for op in self.ops)
 
 
+_WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED"})
+
+
 def op_macs(op: Op, tensors: tuple[Tensor, ...]) -> int:
     """Multiply-accumulates of one op; 0 unless a (transposed) convolution or fully connected."""
-    if not op.constants:
+    if op.kind not in _WEIGHTED or not (op.inputs and op.outputs):
         return 0
-    weights = op.constants[0]
+    if len(op.inputs) > 1:
+        weights = tensors[op.inputs[1]].shape
+    elif op.constants:
+        weights = op.constants[0]
+    else:
+        return 0
     if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D"):
         per_pixel = math.prod(weights)
         return math.prod(tensors[op.outputs[0]].shape[:3]) * per_pixel
     if op.kind == "TRANSPOSE_CONV":
         return math.prod(tensors[op.inputs[0]].shape[:3]) * math.prod(weights)
-    if op.kind == "FULLY_CONNECTED":
-        return math.prod(tensors[op.outputs[0]].shape[:-1]) * math.prod(weights)
-    return 0
+    return math.prod(tensors[op.outputs[0]].shape[:-1]) * math.prod(weights)
 
 
 def check_graph(graph: Graph) -> None:

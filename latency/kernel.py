@@ -96,7 +96,10 @@ def slices(channels: int) -> int:
 
 
 def bhwc(shape: Shape) -> tuple[int, int, int, int]:
-    """`shape` of rank 0 to 4 as the delegate lays it out: (batch, height, width, channels)."""
+    """`shape` as the delegate lays it out: (batch, height, width, channels).
+
+    Ranks above four, which only a CPU runs, have their leading dimensions multiplied together.
+    """
     rank = len(shape)
     if rank == 4:
         return shape[0], shape[1], shape[2], shape[3]
@@ -104,6 +107,8 @@ def bhwc(shape: Shape) -> tuple[int, int, int, int]:
         return shape[0], 1, shape[1], shape[2]
     if rank == 2:
         return shape[0], 1, 1, shape[1]
+    if rank > 4:
+        return bhwc(_fold(shape))
     return (shape[0] if rank else 1), 1, 1, 1
 
 

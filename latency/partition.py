@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from .graph import Graph
+from .graph import Graph, Op, Tensor
 from .kernel import Fallback, cpu_fallback
 from .support import all_plain, refusal
 
@@ -33,6 +33,24 @@ def partition(graph: Graph) -> tuple[Sequence[int], tuple[Fallback, ...]]:
         if parts[i] != largest
     )
     return delegated, fallbacks
+
+
+def on_cpu(graph: Graph) -> tuple[Sequence[int], tuple[Fallback, ...]]:
+    """The same for a device that is a CPU: it runs every op whose sizes are known."""
+    reasons = [_unknown_size(op, graph.tensors) for op in graph.ops]
+    fallbacks = tuple(
+        cpu_fallback(index, op, reason, graph.tensors)
+        for index, (op, reason) in enumerate(zip(graph.ops, reasons, strict=True))
+        if reason
+    )
+    return [index for index, reason in enumerate(reasons) if not reason], fallbacks
+
+
+def _unknown_size(op: Op, tensors: tuple[Tensor, ...]) -> str | None:
+    if not op.inputs or not op.outputs:
+        return "no run-time input or no output"
+    shapes = [tensors[t].shape for t in (*op.inputs, *op.outputs)]
+    return None if all(size > 0 for shape in shapes for size in shape) else "a size is not known"
 
 
 def _partition_numbers(graph: Graph, reasons: Sequence[str | None]) -> list[int]:

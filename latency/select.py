@@ -121,7 +121,7 @@ class _Selection:
         return write
 
     def conv(self, node: Node) -> None:
-        if len(node.inputs) == 2:
+        if len(node.inputs) > 1:
             self.conv_of_runtime_weights(node, self.shapes[node.inputs[1]])
             return
         weights = node.constants[0]
@@ -213,7 +213,7 @@ class _Selection:
 
     def depthwise(self, node: Node) -> None:
         n, h, w, c = self.shapes[node.outputs[0]]
-        if len(node.inputs) == 2:
+        if len(node.inputs) > 1:
             taps = self.shapes[node.inputs[1]][1] * self.shapes[node.inputs[1]][2]
             kind, weights = "depthwise_generic", 0
         else:
@@ -226,7 +226,7 @@ class _Selection:
         self.emit(node, kind, items, n * h * w * taps * padded(c), weights, taps=taps)
 
     def transposed_conv(self, node: Node) -> None:
-        if len(node.inputs) == 2:
+        if len(node.inputs) > 1:
             self.conv_of_runtime_weights(node, self.shapes[node.inputs[1]])
             return
         weights = node.constants[0]
@@ -238,7 +238,7 @@ class _Selection:
         self.emit(node, kind, items, macs, constants, taps=kernel_h * kernel_w)
 
     def fully_connected(self, node: Node) -> None:
-        if len(node.inputs) == 2:
+        if len(node.inputs) > 1:
             out_channels, in_channels = self.shapes[node.inputs[1]]
             self.conv_of_runtime_weights(node, (out_channels, 1, 1, in_channels))
             return

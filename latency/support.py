@@ -249,3 +249,6 @@ _CHECKS: Mapping[str, Check | None] = {
     "STRIDED_SLICE": _strided_slice,
     "TRANSPOSE": _transpose,
 }
+
+KNOWN_KINDS = frozenset(_CHECKS)
+"""Op kinds of which the delegate runs at least some."""

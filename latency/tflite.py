@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .consistency import check_ops
 from .graph import Graph, GraphError, Op, Shape, Tensor, check_graph
 from .tflite_options import ARGUMENTS, DROPPED_ARGUMENTS, PARSERS, argument
 
@@ -40,6 +41,7 @@ def read_tflite(source: Path | str | bytes) -> Graph:
     try:
         graph = _Reader(data).graph()
         check_graph(graph)
+        check_ops(graph)
     except TFLiteError:
         raise
     except GraphError as error:
@@ -64,6 +66,8 @@ class _Reader:
         self.budget = len(data)
         self.model: Any = tflite.Model.GetRootAs(data, 0)
         self.kinds = _names(tflite.BuiltinOperator)
+        self.kind_of_code: dict[int, str] = {}
+        self.buffers: int = self.model.BuffersLength()
         self.types = {code: name.lower() for code, name in _names(tflite.TensorType).items()}
         self.shapes: list[Shape] = []
         self.dtypes: list[str] = []
@@ -82,8 +86,8 @@ class _Reader:
         subgraph = model.Subgraphs(0)
         for i in range(self.count("tensors", subgraph.TensorsLength())):
             self.read_tensor(i, subgraph.Tensors(i))
-        inputs = self.ids("graph inputs", subgraph.InputsLength(), subgraph.Inputs)
-        outputs = self.ids("graph outputs", subgraph.OutputsLength(), subgraph.Outputs)
+        inputs = self.ids("graph inputs", subgraph.InputsLength(), subgraph.InputsAsNumpy)
+        outputs = self.ids("graph outputs", subgraph.OutputsLength(), subgraph.OutputsAsNumpy)
         for t in inputs:
             self.constant[t] = False
         ops = []
@@ -100,18 +104,29 @@ class _Reader:
             raise TFLiteError(f"corrupt file: more {what} than the file can hold")
         return length
 
-    def ids(self, what: str, length: int, item: Any) -> tuple[int, ...]:
+    def integers(self, what: str, length: int, array: Any) -> list[int]:
+        """A vector of integers; `array()` is NumPy's view of it, or 0 where there is none.
+
+        Item by item the flatbuffer code takes ten times as long.
+        """
+        return array().tolist() if self.count(what, length) else []
+
+    def ids(self, what: str, length: int, array: Any) -> tuple[int, ...]:
         """Tensor indices of a vector; -1 (an absent optional input) is left out."""
-        found = tuple(item(i) for i in range(self.count(what, length)))
+        return tuple(t for t in self.positions(what, length, array) if t != -1)
+
+    def positions(self, what: str, length: int, array: Any) -> list[int]:
+        """Tensor indices of a vector, -1 where an optional one is absent."""
+        found = self.integers(what, length, array)
         for t in found:
             if not -1 <= t < len(self.shapes):
                 raise TFLiteError(f"{what}: no tensor {t}")
-        return tuple(t for t in found if t != -1)
+        return found
 
     def read_tensor(self, index: int, tensor: Any) -> None:
         signature = self.dimensions(
-            tensor.ShapeSignatureLength(), tensor.ShapeSignature
-        ) or self.dimensions(tensor.ShapeLength(), tensor.Shape)
+            tensor.ShapeSignatureLength(), tensor.ShapeSignatureAsNumpy
+        ) or self.dimensions(tensor.ShapeLength(), tensor.ShapeAsNumpy)
         if any(size < -1 for size in signature):
             raise TFLiteError(f"tensor {index} has shape {signature}")
         dtype = self.types.get(tensor.Type())
@@ -130,17 +145,17 @@ class _Reader:
         self.constant.append(buffer is not None)
         self.contents.append(buffer)
 
-    def dimensions(self, length: int, item: Any) -> Shape:
+    def dimensions(self, length: int, array: Any) -> Shape:
         if length > _MAX_RANK:
             raise TFLiteError(f"corrupt file: a tensor of rank {length}")
-        return tuple(item(i) for i in range(self.count("dimensions", length)))
+        return tuple(self.integers("dimensions", length, array))
 
     def buffer(self, index: int, tensor: Any) -> Any:
         """The buffer of a constant tensor; None for a run-time one."""
         number = tensor.Buffer()
         if number == 0:  # by convention the empty one
             return None
-        if number >= self.model.BuffersLength():
+        if number >= self.buffers:
             raise TFLiteError(f"tensor {index}: no buffer {number}")
         buffer = self.model.Buffers(number)
         length = buffer.DataLength()
@@ -154,9 +169,15 @@ class _Reader:
         return None
 
     def kind(self, index: int, operator: Any) -> str:
-        code = self.model.OperatorCodes(operator.OpcodeIndex())
-        if code is None or operator.OpcodeIndex() >= self.model.OperatorCodesLength():
-            raise TFLiteError(f"op {index}: no operator code {operator.OpcodeIndex()}")
+        number = operator.OpcodeIndex()
+        if number not in self.kind_of_code:
+            self.kind_of_code[number] = self.read_kind(index, number)
+        return self.kind_of_code[number]
+
+    def read_kind(self, index: int, code_number: int) -> str:
+        code = self.model.OperatorCodes(code_number)
+        if code is None or code_number >= self.model.OperatorCodesLength():
+            raise TFLiteError(f"op {index}: no operator code {code_number}")
         # The first 127 builtins are in the older, 8-bit field.
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         kind = self.kinds.get(number)
@@ -170,11 +191,11 @@ class _Reader:
         """One op, or None for one that only rewrites a constant."""
         kind = self.kind(index, operator)
         where = f"op {index} {kind}"
-        outputs = self.ids(f"{where} outputs", operator.OutputsLength(), operator.Outputs)
-        if kind in _FOLDED and all(
-            self.constant[t]
-            for t in self.ids(f"{where} inputs", operator.InputsLength(), operator.Inputs)
-        ):
+        outputs = self.ids(f"{where} outputs", operator.OutputsLength(), operator.OutputsAsNumpy)
+        positions = self.positions(
+            f"{where} inputs", operator.InputsLength(), operator.InputsAsNumpy
+        )
+        if kind in _FOLDED and all(self.constant[t] for t in positions if t != -1):
             for t in outputs:
                 self.constant[t] = True
             return None
@@ -182,19 +203,16 @@ class _Reader:
         constants: list[Shape] = []
         attrs = self.options(where, kind, operator)
         arguments = ARGUMENTS.get(kind, {})
-        for position in range(self.count(f"{where} inputs", operator.InputsLength())):
-            t = operator.Inputs(position)
+        for position, t in enumerate(positions):
             if t == -1:
                 continue
-            if not 0 <= t < len(self.shapes):
-                raise TFLiteError(f"{where} inputs: no tensor {t}")
             name = arguments.get(position)
             if not self.constant[t]:
                 inputs.append(t)
             elif name is None:
                 constants.append(self.shapes[t])
             elif name not in DROPPED_ARGUMENTS:
-                attrs[name] = argument(name, self.integers(f"{where} {name}", t))
+                attrs[name] = argument(name, self.argument_values(f"{where} {name}", t))
         for t in outputs:
             self.constant[t] = False
         return Op(kind, tuple(inputs), outputs, tuple(constants), attrs)
@@ -215,14 +233,14 @@ class _Reader:
         except IndexError as error:
             raise TFLiteError(f"{where}: unknown option value") from error
 
-    def integers(self, where: str, tensor: int) -> tuple[int, ...]:
+    def argument_values(self, where: str, tensor: int) -> tuple[int, ...]:
         """The values of a small constant integer tensor."""
         code = _INTEGER_FORMATS.get(self.dtypes[tensor])
         buffer = self.contents[tensor]
         if code is None or buffer is None:
             raise TFLiteError(f"{where}: not a constant of 32 or 64 bit integers")
         length = self.count(where, buffer.DataLength())
-        raw = bytes(buffer.Data(i) for i in range(length))
+        raw = buffer.DataAsNumpy().tobytes() if length else b""
         return struct.unpack(f"<{length // struct.calcsize(code)}{code}", raw)
 
     def renumbered(self, ops: list[Op], inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Graph:

@@ -59,6 +59,14 @@ def test_a_refused_op_says_why_and_what_vanishes_says_so():
     assert same.ops[1].kernels == ()
 
 
+def test_weights_that_are_computed_need_no_reason():
+    b = GraphBuilder((1, 8, 8, 4), (8, 3, 3, 4))
+    graph = b.graph(b.op("CONV_2D", (0, 1), (1, 8, 8, 8), constants=((8,),)))
+    (op,) = explain(graph, ADRENO_730).ops
+    assert (op.role, op.why) == ("heads", "")
+    assert graph.macs == 8 * 8 * 8 * 3 * 3 * 4
+
+
 def test_kernel_titles():
     found = told(lambda b: b.unary("TANH", b.conv(0, 12)))
     titles = [kernel_title(kernel) for kernel in found.lowering.kernels]

@@ -1,13 +1,15 @@
 """`read_tflite` on real exports, and on what is left of them after damage."""
 
 import math
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from latency_graphs import ADRENO_730, HEIGHT, WIDTH, syenet
+from latency_graphs import ADRENO_730, HEIGHT, WIDTH, GraphBuilder, syenet
 
 from latency import GraphError, TFLiteError, lower, read_tflite
+from latency.consistency import check_ops
 
 DAMAGE = settings(max_examples=200, deadline=None, derandomize=True)
 
@@ -236,3 +238,55 @@ def test_a_vector_longer_than_the_file_is_refused_at_once(syenet_file):
         damaged = data.copy()
         damaged[start : start + 4] = (2**31 - 1).to_bytes(4, "little")
         read_and_lower(bytes(damaged))
+
+
+def test_damage_costs_no_memory(sampler_file):
+    """Words as huge lengths and offsets: a small file is never worth more than a few megabytes."""
+    tracemalloc.start()
+    try:
+        for start in range(8, len(sampler_file) - 4, 148):
+            for word in (2**31 - 1, 2**16):
+                damaged = bytearray(sampler_file)
+                damaged[start : start + 4] = word.to_bytes(4, "little")
+                read_and_lower(bytes(damaged))
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_weights_are_not_copied(syenet_file):
+    """Half a gigabyte behind the graph changes nothing: only what is asked for is looked at."""
+    tracemalloc.start()
+    try:
+        read_tflite(syenet_file)
+        alone = tracemalloc.get_traced_memory()[1]
+        tracemalloc.clear_traces()
+        padded = syenet_file + bytes(2**29)
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        read_tflite(padded)
+        assert tracemalloc.get_traced_memory()[1] - before < 2 * alone + 1e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda b: b.op("CONV_2D", (0,), (1, 8, 8, 4), ((4, 3, 3, 7),)), "weights do not take 4"),
+        (lambda b: b.op("CONV_2D", (0,), (1, 8, 8, 4)), "no weights of rank 4"),
+        (lambda b: b.op("AVERAGE_POOL_2D", (0,), (1, 8, 8, 4), stride=(0, 2)), "stride"),
+        (lambda b: b.op("DEPTH_TO_SPACE", (0,), (1, 8, 8, 4), block=0), "block size 0"),
+        (lambda b: b.op("MEAN", (0,), (1, 1, 1, 4), axes=(9,)), "axes"),
+        (lambda b: b.op("CONCATENATION", (0, 0), (1, 8, 8, 8), axis=7), "axis 7"),
+        (lambda b: b.op("PAD", (0,), (1, 8, 8, 4), paddings=((0, -1),) * 4), "negative padding"),
+        (lambda b: b.op("RELU", (0,), (1, 2**20, 2**20, 4)), "a tensor of 1x1048576"),
+        (lambda b: b.op("FULLY_CONNECTED", (0,), (1, 5), ((5,),)), "no weights of rank 2"),
+        (lambda b: b.op("BATCH_MATMUL", (0,), (1, 8, 8, 4)), "needs two matrices"),
+        (lambda b: b.op("MAX_POOL_2D", (0,), (1, 4)), "ranks"),
+    ],
+)
+def test_an_op_that_contradicts_itself_is_named(build, message):
+    b = GraphBuilder((1, 8, 8, 4))
+    with pytest.raises(GraphError, match=rf"op 0 [A-Z_0-9]+: .*{message}"):
+        check_ops(b.graph(build(b)))
