@@ -31,8 +31,10 @@ from latency import DeviceProfile, LatencyOracle, Lowering, load_profile, lower,
 from latency.dataset import read_dataset
 from latency.fit import nnls
 from latency.fit_learned import fit_borrowed, fit_measured
+from latency.gpu import Gpu
 from latency.kernel_model_file import write_kernel_model
-from latency.profile import load_lender
+from latency.oracle import kernel_mb
+from latency.profile import Failure, load_lender
 from spaces.zoo import ZOO, ZooSystem
 
 DEVICES = Path(latency.__file__).parent / "devices"
@@ -106,7 +108,7 @@ def fit_kirin() -> DeviceProfile:
 
 
 def _fit(
-    name: str, systems: Iterable[ZooSystem], lender: str, source: str, status: str
+    name: str, systems: Sequence[ZooSystem], lender: str, source: str, status: str
 ) -> DeviceProfile:
     old = load_profile(name)  # keeps its hardware facts
     profile = fit_borrowed(
@@ -119,7 +121,23 @@ def _fit(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         status=status,
     )
-    return _rounded(dataclasses.replace(profile, cpu=old.cpu))
+    task = "isp" if systems[0].task == "isp" else "bokeh"
+    return _rounded(dataclasses.replace(profile, cpu=old.cpu, failures=_failures(task, old.gpu)))
+
+
+def _failures(task: str, gpu: Gpu) -> tuple[Failure, ...]:
+    """Systems whose ops the delegate has and whose run on the challenge's phone failed."""
+    lowered = [
+        (system, lower(system.trace(), gpu))
+        for system in map(ZOO.__getitem__, ZOO)
+        if system.task == task and system.published.gpu_ms is None
+    ]
+    return tuple(
+        # Rounded down, so that the network itself is recognised.
+        Failure(system.published_team, math.floor(10 * kernel_mb(lowering)) / 10)
+        for system, lowering in lowered
+        if not lowering.fallbacks
+    )
 
 
 def _rounded(profile: DeviceProfile) -> DeviceProfile:

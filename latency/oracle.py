@@ -41,6 +41,8 @@ class LatencyEstimate:
     `ms` = `fixed_ms` + `fallback_ms` + the sum of `kernels`. `fixed_ms` is paid
     once a run; `fallback_ms` is a rough guess for the ops in `fallbacks`.
     `notes` say what makes this estimate worse than the profile's usual ones.
+    `failure` says why the GPU is expected to give up on the network altogether, if it is;
+    `ms` is then what it would take.
     """
 
     ms: float
@@ -51,6 +53,7 @@ class LatencyEstimate:
     notes: tuple[str, ...]
     fixed_ms: float
     fallback_ms: float
+    failure: str | None = None
 
     @property
     def fully_delegated(self) -> bool:
@@ -84,7 +87,21 @@ class LatencyOracle:
         if self.profile.learned:
             notes += _untimed_notes(self.profile.learned, kernels, ms)
         return LatencyEstimate(
-            ms, ms / factor, ms * factor, kernels, lowering.fallbacks, notes, fixed, cpu
+            ms, ms / factor, ms * factor, kernels, lowering.fallbacks, notes, fixed, cpu,
+            self._failure(lowering),
+        )  # fmt: skip
+
+    def _failure(self, lowering: Lowering) -> str | None:
+        """Why the GPU will run out of memory: it did for a network that needed no more at once."""
+        if not self.profile.failures:
+            return None
+        known = min(self.profile.failures, key=lambda failure: failure.kernel_mb)
+        needed = kernel_mb(lowering)
+        if needed < known.kernel_mb:
+            return None
+        return (
+            f"one kernel needs {needed:.0f} MB of activations at once; {known.name}, which needs "
+            f"{known.kernel_mb:.0f} MB, failed on this GPU"
         )
 
     def _doubts(
@@ -139,6 +156,11 @@ def _untimed_notes(
         return ()
     names = ", ".join(sorted(kinds))
     return (f"{share:.0%} of the run time is of kernels never timed by themselves ({names})",)
+
+
+def kernel_mb(lowering: Lowering) -> float:
+    """fp16 activations that the hungriest kernel reads and writes, in MB: a floor of memory."""
+    return max([k.read_bytes + k.write_bytes for k in lowering.kernels], default=0) / 1e6
 
 
 def extent(lowering: Lowering) -> dict[str, float]:

@@ -58,6 +58,17 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A network that failed on the device's GPU although the delegate has all its ops.
+
+    `kernel_mb`: fp16 activations that its hungriest kernel reads and writes, in MB.
+    """
+
+    name: str
+    kernel_mb: float
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceProfile:
     """Everything the oracle knows of a device. `hardware` is for the reader only.
 
@@ -71,6 +82,7 @@ class DeviceProfile:
     fit: Fit
     hardware: Mapping[str, str | float] = field(default_factory=dict)
     learned: LearnedCost | None = None
+    failures: tuple[Failure, ...] = ()
 
     def __post_init__(self) -> None:
         known = {RUN, *FEATURES}
@@ -87,6 +99,9 @@ class DeviceProfile:
             )
         if self.learned is not None:
             _check_learned(self.name, self.learned)
+        for failure in self.failures:
+            if not failure.kernel_mb > 0:
+                raise ProfileError(f"{self.name}: {failure.name} failed at {failure.kernel_mb} MB")
         for name in self.fit.valid_range:
             if name not in RANGE_QUANTITIES:
                 raise ProfileError(f"{self.name}: valid_range of unknown quantity {name!r}")
@@ -160,6 +175,7 @@ def _parse(table: dict[str, Any], folder: Path) -> DeviceProfile:
         ),
         hardware=table.get("hardware", {}),
         learned=_parse_learned(table, folder) if "end_to_end" in table else None,
+        failures=tuple(Failure(**row) for row in table.get("failures", ())),
     )
 
 
@@ -215,6 +231,7 @@ def write_profile(profile: DeviceProfile, path: Path | str) -> None:
         ("[fit]", fit),
         ("[fit.valid_range]", valid_range),
         *(("[[fit.rows]]", row) for row in rows),
+        *(("[[failures]]", asdict(failure)) for failure in profile.failures),
     ]
     text = "\n".join(_section(header, values) for header, values in sections)
     Path(path).write_text(text, encoding="utf-8")

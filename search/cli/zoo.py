@@ -138,6 +138,7 @@ def _document(system: ZooSystem) -> dict[str, Any]:
         "low_ms": estimate.low_ms,
         "high_ms": estimate.high_ms,
         "cpu_ops": len(estimate.fallbacks),
+        "failure": estimate.failure,
         "architecture": system.architecture.choices if system.architecture else None,
     }
 
@@ -161,6 +162,9 @@ def _print_tables(documents: list[dict[str, Any]]) -> None:
             table.add_row(*_cells(row))
         console.print(table)
     console.print(_CAPTION)
+    for document in documents:
+        if document["failure"]:
+            console.print(f"{document['name']}: {document['failure']}.")
 
 
 def _cells(document: dict[str, Any]) -> Iterator[str]:
@@ -172,7 +176,7 @@ def _cells(document: dict[str, Any]) -> Iterator[str]:
     for key in ("size_mb", "gpu_ms"):
         yield "" if published[key] is None else f"{published[key]:g}"
     ms, low, high = (_short(document[key]) for key in ("predicted_ms", "low_ms", "high_ms"))
-    yield f"{ms} ({low} to {high})"
+    yield "expected to fail" if document["failure"] else f"{ms} ({low}-{high})"
 
 
 _CAPTION = (

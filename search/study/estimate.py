@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from latency import LatencyOracle
+from latency import LatencyEstimate, LatencyOracle
 from search.networks import candidate
 from search.tasks import Task
 from spaces.architecture import Architecture
@@ -16,8 +16,8 @@ class Estimate:
     """The oracle's word on one architecture at the task's resolution.
 
     `runtime_ms` with its 90 % interval `low_ms`..`high_ms`, all predicted. `refusals`:
-    the ops that the GPU delegate would leave to the CPU, with the rule. `notes`: the
-    oracle's reservations, such as sizes outside the range it was fitted on.
+    why the GPU would not run it: memory, or the ops that the delegate would leave to the
+    CPU. `notes`: the oracle's reservations, such as sizes outside the range it was fitted on.
     """
 
     runtime_ms: float
@@ -52,15 +52,21 @@ def estimate(architecture: Architecture, task: Task, oracle: LatencyOracle) -> E
         gmac=graph.macs / 1e9,
         parameters=graph.parameters,
         kernels=len(latency.kernels),
-        refusals=tuple(f"op {f.op_index} {f.kind}: {f.reason}" for f in latency.fallbacks),
+        refusals=refusals(latency),
         notes=latency.notes,
     )
+
+
+def refusals(latency: LatencyEstimate) -> tuple[str, ...]:
+    """What speaks against running the network on the GPU: memory, and ops left to the CPU."""
+    ops = tuple(f"op {f.op_index} {f.kind}: {f.reason}" for f in latency.fallbacks)
+    return (latency.failure, *ops) if latency.failure else ops
 
 
 def infeasible_reason(known: Estimate, max_runtime_ms: float | None) -> str | None:
     """Why the candidate must not be trained, or None."""
     if known.refusals:
-        return f"not fully delegated: {known.refusals[0]}"
+        return f"not for this GPU: {known.refusals[0]}"
     if max_runtime_ms is not None and known.runtime_ms > max_runtime_ms:
         return f"predicted {known.runtime_ms:.3g} ms, over the budget of {max_runtime_ms:g} ms"
     return None

@@ -182,6 +182,20 @@ class KerasOps:
         """See `Ops.instance_norm`."""
         return self._layer(InstanceNorm)(x)
 
+    def layer_norm(self, x: Any) -> Any:
+        """See `Ops.layer_norm`."""
+        return self._layer(LayerNorm)(x)
+
+    def fixed_mix(self, x: Any, matrix: Sequence[Sequence[float]]) -> Any:
+        """See `Ops.fixed_mix`."""
+        return keras.ops.conv(x, np.array([[matrix]], np.float32))
+
+    def fixed_depthwise(self, x: Any, taps: Sequence[Sequence[float]]) -> Any:
+        """See `Ops.fixed_depthwise`."""
+        kernel = np.array(taps, np.float32)[:, :, None, None]
+        kernel = np.repeat(kernel, self.channels(x), axis=2)
+        return keras.ops.depthwise_conv(x, kernel, padding="same")
+
     def reflect_pad(self, x: Any, amount: int) -> Any:
         """See `Ops.reflect_pad`."""
         around = (amount, amount)
@@ -231,6 +245,7 @@ class InstanceNorm(keras.layers.Layer):  # type: ignore[misc]
     normalisation layers of Keras export tensors of rank 5, which the delegate refuses.
     """
 
+    axes: tuple[int, ...] = (1, 2)
     epsilon = 1e-3
 
     def build(self, input_shape: Any) -> None:
@@ -240,12 +255,19 @@ class InstanceNorm(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, x: Any) -> Any:
         """The normalised `x`."""
-        mean = keras.ops.mean(x, axis=(1, 2), keepdims=True)
+        mean = keras.ops.mean(x, axis=self.axes, keepdims=True)
         # Fuses to the one op SQUARED_DIFFERENCE; keras.ops would leave SUB and MUL.
         spread = tf.math.squared_difference(x, mean)
-        variance = keras.ops.mean(spread, axis=(1, 2), keepdims=True)
+        variance = keras.ops.mean(spread, axis=self.axes, keepdims=True)
         y = (x - mean) * keras.ops.rsqrt(variance + self.epsilon)
         return y * self.gamma + self.beta
+
+
+class LayerNorm(InstanceNorm):
+    """Normalisation of each pixel over its channels: "LayerNorm2d" of NAFNet."""
+
+    axes = (3,)
+    epsilon = 1e-6
 
 
 class Network(keras.Model):  # type: ignore[misc]

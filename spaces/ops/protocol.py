@@ -125,6 +125,18 @@ class Ops(Protocol[T]):
         """Zero mean and unit variance over H and W, then a learned scale and shift a channel."""
         ...
 
+    def layer_norm(self, x: T) -> T:
+        """Zero mean and unit variance over the channels of each pixel, learned scale and shift."""
+        ...
+
+    def fixed_mix(self, x: T, matrix: Sequence[Sequence[float]]) -> T:
+        """1x1 convolution with a fixed `matrix`, a row for each channel of `x`."""
+        ...
+
+    def fixed_depthwise(self, x: T, taps: Sequence[Sequence[float]]) -> T:
+        """The same fixed square of `taps` on every channel, same padding."""
+        ...
+
     def reflect_pad(self, x: T, amount: int) -> T:
         """`amount` pixels mirrored outwards on all four sides, the edge not repeated."""
         ...

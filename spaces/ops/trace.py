@@ -200,6 +200,25 @@ class TraceOps:
         y = self._with_constant("MUL", self.multiply(centred, stretch), per_channel)
         return self._with_constant("ADD", y, per_channel)
 
+    def layer_norm(self, x: int) -> int:
+        """See `Ops.layer_norm`."""
+        tensor, per_channel = self.tensors[x], (self.channels(x),)
+        mean = self.channel_mean(x)
+        variance = self.channel_mean(self.emit("SQUARED_DIFFERENCE", (x, mean), tensor))
+        centred = self.subtract(x, mean)
+        stretch = self.shift(variance, 0.0)
+        stretch = self.emit("RSQRT", (stretch,), self.tensors[stretch])
+        y = self._with_constant("MUL", self.multiply(centred, stretch), per_channel)
+        return self._with_constant("ADD", y, per_channel)
+
+    def fixed_mix(self, x: int, matrix: Sequence[Sequence[float]]) -> int:
+        """See `Ops.fixed_mix`."""
+        return self.conv(x, len(matrix[0]), 1)
+
+    def fixed_depthwise(self, x: int, taps: Sequence[Sequence[float]]) -> int:
+        """See `Ops.fixed_depthwise`."""
+        return self.depthwise(x, len(taps))
+
     def reflect_pad(self, x: int, amount: int) -> int:
         """See `Ops.reflect_pad`."""
         n, h, w, c = self.tensors[x].shape

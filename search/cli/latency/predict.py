@@ -42,6 +42,7 @@ def _document(model: Path, device: str, graph: Graph, estimate: LatencyEstimate)
         "fallbacks": [
             {"op": f.op_index, "kind": f.kind, "reason": f.reason} for f in estimate.fallbacks
         ],
+        "failure": estimate.failure,
         "notes": list(estimate.notes),
     }
 
@@ -68,6 +69,8 @@ def _print_estimate(title: str, graph: Graph, estimate: LatencyEstimate) -> None
         f"{estimate.high_ms:.2f} ms\n"
         f"{graph.macs / 1e9:.3f} GMAC, {graph.parameters:,} parameters"
     )
+    if estimate.failure:
+        print(f"expected to fail: {estimate.failure}")
     for fallback in estimate.fallbacks:
         print(f"runs on the CPU: op {fallback.op_index} {fallback.kind}: {fallback.reason}")
     for note in estimate.notes:

@@ -4,3 +4,4 @@ from . import antins_cv as antins_cv
 from . import enerzai_bokeh as enerzai_bokeh
 from . import miaigo as miaigo
 from . import pynet_bokeh as pynet_bokeh
+from . import sensebrain as sensebrain

@@ -12,3 +12,4 @@ from . import mincho as mincho
 from . import multimedia_syenet as multimedia_syenet
 from . import pynet_v2_mobile as pynet_v2_mobile
 from . import rainbow as rainbow
+from . import skd_vsp as skd_vsp

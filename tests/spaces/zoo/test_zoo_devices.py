@@ -92,3 +92,12 @@ def test_known_prices_are_kept_and_not_fitted():
         fit_profile(
             "x", gpu, timings, feature_names=("launch",), known_prices=prices, source="a test"
         )
+
+
+@pytest.mark.parametrize("name", list(ZOO))
+def test_what_failed_on_the_phone_is_expected_to_fail_and_what_ran_is_not(name):
+    """The rule is calibrated on these very systems: it must tell them apart at least."""
+    system = ZOO[name]
+    estimate = LatencyOracle(DEVICES[system.task]).predict(system.trace())
+    ran = system.published.gpu_ms is not None
+    assert ran == (estimate.failure is None)

@@ -15,7 +15,10 @@ MALI_G78 = Gpu("mali", "valhall-2", compute_units=24)
 # Large enough that no pooling or strided layer ends at a single pixel, where the converter
 # would fold more than it does at the challenge's resolution.
 RESOLUTION = {"microisp_0_5": (192, 160), "microisp_1_0": (192, 160)}
-SLOW = {"microisp_0_5", "microisp_1_0", "pynet_v2_mobile", "mialgo_track2", "pynet_bokeh"}
+SLOW = {
+    "microisp_0_5", "microisp_1_0", "pynet_v2_mobile", "mialgo_track2", "pynet_bokeh", "sensebrain",
+    "skd_vsp",
+}  # fmt: skip
 # The converter flattens one operand of its sum of two [1, 1, 1, C] tensors, which no other
 # system has; the trace does not follow.
 RESHAPED = {"jmu_cvlab"}

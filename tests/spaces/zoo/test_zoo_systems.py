@@ -72,18 +72,31 @@ MEASURED = {
         1086.126,
         "CONV_2D 225 ADD 112 AVERAGE_POOL_2D 3 TRANSPOSE_CONV 3 CONCATENATION 3 DEPTH_TO_SPACE 1",
     ),
+    "skd_vsp": (
+        10505.102,
+        "DEPTH_TO_SPACE 2 CONV_2D 57 SPACE_TO_DEPTH 1 STRIDED_SLICE 2 ADD 26 CONCATENATION 1",
+    ),
     "antins_cv": (0.708, "CONV_2D 6 DEPTH_TO_SPACE 3 ADD 2"),
     "enerzai_bokeh": (
         42.203,
         "CONV_2D 15 LEAKY_RELU 18 TRANSPOSE_CONV 4 CONCATENATION 4 DEPTH_TO_SPACE 1",
     ),
     "miaigo": (19.823, "CONV_2D 22 ADD 8 RESIZE_BILINEAR 4 CONCATENATION 3 TANH 1"),
+    "sensebrain": (
+        257.188,
+        "STRIDED_SLICE 145 CONV_2D 190 MEAN 180 SQUARED_DIFFERENCE 72 ADD 221 RSQRT 72 SUB 72 "
+        "MUL 252 DEPTHWISE_CONV_2D 36 DEPTH_TO_SPACE 4",
+    ),
     "pynet_bokeh": (
         1754.922,
         "SPACE_TO_DEPTH 1 CONV_2D 133 LEAKY_RELU 141 MAX_POOL_2D 4 MEAN 152 SQUARED_DIFFERENCE 76 "
         "ADD 166 RSQRT 76 SUB 76 MUL 153 TRANSPOSE_CONV 9 CONCATENATION 30 TANH 1",
     ),
 }
+# Constants of the file that are not learned: wavelet filters, zero biases.
+NOT_LEARNED = {"skd_vsp": 2 * (12 * 12 + 12), "sensebrain": 1024 + 512 + 256 + 128}
+# The published file holds a depth network too, which is outside the graph.
+MORE_IN_THE_FILE = {"sensebrain"}
 SMALL = [name for name in ZOO if ZOO[name].parameters < 400_000]
 
 
@@ -127,7 +140,8 @@ def test_parameters_of_the_trace(name):
     """For networks too large to build here; scalars are constants of the file, not parameters."""
     system = ZOO[name]
     shapes = [shape for op in system.trace().ops for shape in op.constants]
-    assert system.trace().parameters - shapes.count(()) == system.parameters
+    learned = system.trace().parameters - shapes.count(()) - NOT_LEARNED.get(name, 0)
+    assert learned == system.parameters
 
 
 @pytest.mark.parametrize("name", list(ZOO))
@@ -138,7 +152,7 @@ def test_published_row_exists_and_the_file_size_fits(name):
     assert row in published_rows(system.task)
     weights_mb = 4 * system.parameters / 2**20
     assert weights_mb <= 1.08 * row.size_mb
-    if weights_mb > 1:
+    if weights_mb > 1 and name not in MORE_IN_THE_FILE:
         assert weights_mb >= 0.9 * row.size_mb
 
 
