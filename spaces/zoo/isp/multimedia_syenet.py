@@ -12,7 +12,9 @@ _WIDTH = 12
 
 def network(ops: Any, x: Any) -> Any:
     """[1, H, W, 4] -> [1, 2H, 2W, 3]."""
-    x = _quadratic(ops, _head_branch(ops, x), ops.conv(x, _WIDTH, 5))
+    # The exported file has the short branch first, so the long one absorbs the product.
+    plain = ops.conv(x, _WIDTH, 5)
+    x = _quadratic(ops, _head_branch(ops, x), plain)
     x = _quadratic(ops, ops.conv(x, _WIDTH, 3), ops.conv(x, _WIDTH, 1))
     x = _channel_attention(ops, x)
     return ops.conv(ops.depth_to_space(x, 2), 3, 3)

@@ -12,8 +12,8 @@ Exporter = Callable[..., bytes]
 def export() -> Exporter:
     """`export(network, (H, W, C)) -> bytes` of a .tflite file with random weights."""
     import keras
-    import tensorflow as tf
 
+    from search.export.convert import convert
     from spaces.ops.keras_backend import Network
 
     def export(network, shape):
@@ -23,14 +23,6 @@ def export() -> Exporter:
         rng = np.random.default_rng(0)
         for variable in model.variables:
             variable.assign(rng.normal(scale=0.1, size=variable.shape))
-        signature = [tf.TensorSpec((1, *shape), tf.float32)]
-        function = tf.function(lambda x: {"output": model(x)}, input_signature=signature)
-        # The converter freezes the variables of this module, but not those of a Keras model.
-        holder = tf.Module()
-        holder.variables_to_freeze = [variable.value for variable in model.variables]
-        converter = tf.lite.TFLiteConverter.from_concrete_functions(
-            [function.get_concrete_function()], holder
-        )
-        return converter.convert()
+        return convert(model, shape)
 
     return export
