@@ -1,14 +1,30 @@
-"""Channel attention."""
+"""Attention: [1, H, W, C] -> [1, H, W, C], every value times a gate between 0 and 1.
+
+Where several of them look at one tensor, its channels' means can be given as `mean`: the
+converter would compute them once, and so should the trace.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from spaces.ops.protocol import Activation
+from spaces.registry import Registry
+
+Attention = Callable[[Any, Any], Any]
+"""(ops, x) -> y"""
+
+ATTENTION: Registry[Attention] = Registry("attention block")
 
 
 def channel_attention(
-    ops: Any, x: Any, *, reduction: int = 4, activation: Activation = "relu"
+    ops: Any,
+    x: Any,
+    *,
+    reduction: int = 4,
+    activation: Activation = "relu",
+    mean: Any = None,
 ) -> Any:
     """Squeeze-and-excitation: global mean, 1x1 to C/reduction, 1x1 to C, sigmoid, multiply.
 
@@ -16,6 +32,48 @@ def channel_attention(
     ENERZAi track-1 entry has its published file size.
     """
     channels = ops.channels(x)
-    gate = ops.conv(ops.global_average(x), max(1, channels // reduction), 1, init="random")
+    mean = ops.global_average(x) if mean is None else mean
+    gate = ops.conv(mean, max(1, channels // reduction), 1, init="random")
     gate = ops.conv(ops.activation(gate, activation), channels, 1, init="random")
     return ops.multiply(x, ops.activation(gate, "sigmoid"))
+
+
+def efficient_channel_attention(ops: Any, x: Any, *, kernel: int = 3, mean: Any = None) -> Any:
+    """Gates from each channel's mean and its neighbours', `kernel` weights in all.
+
+    ECA-Net, Wang et al., CVPR 2020.
+    """
+    mean = ops.global_average(x) if mean is None else mean
+    return ops.multiply(x, ops.channel_gates(mean, kernel))
+
+
+def spatial_attention(ops: Any, x: Any) -> Any:
+    """One gate a pixel, from the mean and the maximum of its channels by a 7x7: CBAM's second half.
+
+    Woo et al., ECCV 2018.
+    """
+    pooled = ops.concat([ops.channel_mean(x), ops.channel_max(x)])
+    gate = ops.conv(pooled, 1, 7, bias=False)
+    return ops.multiply(x, ops.activation(gate, "sigmoid"))
+
+
+def cbam(ops: Any, x: Any, *, reduction: int = 8, mean: Any = None) -> Any:
+    """Gates of channels from their mean and maximum, then gates of pixels. Woo et al., ECCV 2018.
+
+    The two perceptrons do not share their weights, as they do in the paper: layers here are
+    used once.
+    """
+    mean = ops.global_average(x) if mean is None else mean
+    gates = [_perceptron(ops, pooled, reduction) for pooled in (mean, ops.global_max(x))]
+    return spatial_attention(ops, ops.multiply(x, ops.activation(ops.add(*gates), "sigmoid")))
+
+
+def _perceptron(ops: Any, x: Any, reduction: int) -> Any:
+    hidden = ops.conv(x, max(1, ops.channels(x) // reduction), 1, init="random")
+    return ops.conv(ops.activation(hidden, "relu"), ops.channels(x), 1, init="random")
+
+
+ATTENTION.add("channel", channel_attention)
+ATTENTION.add("eca", efficient_channel_attention)
+ATTENTION.add("spatial", spatial_attention)
+ATTENTION.add("cbam", cbam)

@@ -182,6 +182,15 @@ class KerasOps:
         """See `Ops.instance_norm`."""
         return self._layer(InstanceNorm)(x)
 
+    def channel_gates(self, x: Any, kernel: int) -> Any:
+        """See `Ops.channel_gates`."""
+        channels = self.channels(x)
+        layer = self._layer(
+            lambda: keras.layers.Conv2D(1, (1, kernel), padding="same", use_bias=False)
+        )
+        row = keras.ops.sigmoid(layer(keras.ops.reshape(x, (-1, 1, channels, 1))))
+        return keras.ops.reshape(row, (-1, 1, 1, channels))
+
     def layer_norm(self, x: Any) -> Any:
         """See `Ops.layer_norm`."""
         return self._layer(LayerNorm)(x)

@@ -125,6 +125,10 @@ class Ops(Protocol[T]):
         """Zero mean and unit variance over H and W, then a learned scale and shift a channel."""
         ...
 
+    def channel_gates(self, x: T, kernel: int) -> T:
+        """Sigmoid of [1, 1, 1, C] convolved along its channels, without bias."""
+        ...
+
     def layer_norm(self, x: T) -> T:
         """Zero mean and unit variance over the channels of each pixel, learned scale and shift."""
         ...

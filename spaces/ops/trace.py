@@ -100,7 +100,13 @@ class TraceOps:
 
     def add(self, x: int, y: int) -> int:
         """See `Ops.add`."""
+        if self.tensors[x].shape[1:3] == (1, 1) and self._is_convolved(x) and self._is_convolved(y):
+            # The converter takes the sum of two vectors for a bias, and flattens it.
+            y = self.emit("RESHAPE", (y,), Tensor(self.tensors[y].shape[3:]))
         return self.emit("ADD", (x, y), self.tensors[x])
+
+    def _is_convolved(self, x: int) -> bool:
+        return any(x in op.outputs and op.kind == "CONV_2D" for op in self.ops)
 
     def multiply(self, x: int, y: int) -> int:
         """See `Ops.multiply`."""
@@ -199,6 +205,16 @@ class TraceOps:
         stretch = self.emit("RSQRT", (stretch,), self.tensors[stretch])
         y = self._with_constant("MUL", self.multiply(centred, stretch), per_channel)
         return self._with_constant("ADD", y, per_channel)
+
+    def channel_gates(self, x: int, kernel: int) -> int:
+        """See `Ops.channel_gates`."""
+        n, _, _, c = self.tensors[x].shape
+        row = self.emit("RESHAPE", (x,), Tensor((n, 1, c, 1)), (), {"shape": (-1, 1, c, 1)})
+        constants = ((1, 1, kernel, 1), (1,))
+        attrs = {"stride": (1, 1), "dilation": (1, 1), "padding": "SAME"}
+        row = self.emit("CONV_2D", (row,), Tensor((n, 1, c, 1)), constants, attrs)
+        row = self.activation(row, "sigmoid")
+        return self.emit("RESHAPE", (row,), Tensor((n, 1, 1, c)), (), {"shape": (-1, 1, 1, c)})
 
     def layer_norm(self, x: int) -> int:
         """See `Ops.layer_norm`."""

@@ -5,6 +5,7 @@ CBAM: Woo et al., ECCV 2018.
 
 from typing import Any
 
+from spaces.blocks.attention import cbam
 from spaces.zoo.system import ISP_INPUT, ZooSystem, register
 
 
@@ -18,7 +19,7 @@ def network(ops: Any, x: Any) -> Any:
     x = ops.activation(ops.conv(x, 12), "relu")
     x = _tone_curve(ops, _gamma(ops, ops.depth_to_space(x, 2)))
     y = ops.activation(ops.conv(x, 32), "relu")
-    y = _spatial_attention(ops, _channel_attention(ops, y))
+    y = cbam(ops, y, reduction=8)
     return ops.add(ops.activation(ops.conv(y, 3), "tanh"), x)
 
 
@@ -30,22 +31,6 @@ def _tone_curve(ops: Any, x: Any) -> Any:
     """3 x**2 - 2 x**3."""
     square = ops.scale(ops.multiply(x, x), 3.0)
     return ops.subtract(square, ops.scale(ops.power(x, 3.0), 2.0))
-
-
-def _channel_attention(ops: Any, x: Any) -> Any:
-    gates = [_perceptron(ops, pool(x)) for pool in (ops.global_average, ops.global_max)]
-    return ops.multiply(x, ops.activation(ops.add(*gates), "sigmoid"))
-
-
-def _perceptron(ops: Any, x: Any) -> Any:
-    x_hidden = ops.activation(ops.conv(x, 4, 1), "relu")
-    return ops.conv(x_hidden, ops.channels(x), 1)
-
-
-def _spatial_attention(ops: Any, x: Any) -> Any:
-    pooled = ops.concat([ops.channel_mean(x), ops.channel_max(x)])
-    gate = ops.activation(ops.conv(pooled, 1, 7, bias=False), "sigmoid")
-    return ops.multiply(x, gate)
 
 
 register(

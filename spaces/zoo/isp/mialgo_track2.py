@@ -5,6 +5,7 @@ RCAN: Zhang et al., ECCV 2018.
 
 from typing import Any
 
+from spaces.blocks.residual import residual_group
 from spaces.zoo.system import ISP_INPUT, ZooSystem, register
 
 _WIDTHS = (32, 64, 128, 256)
@@ -13,24 +14,15 @@ _BLOCKS = 15
 
 def network(ops: Any, x: Any) -> Any:
     """[1, H, W, 4] -> [1, 2H, 2W, 3]; H and W are multiples of 8."""
-    levels = [_residual_group(ops, ops.conv(x, _WIDTHS[0]))]
+    levels = [residual_group(ops, ops.conv(x, _WIDTHS[0]), _BLOCKS)]
     for width in _WIDTHS[1:]:
         x = ops.conv(ops.average_pool(levels[-1]), width)
-        levels.append(_residual_group(ops, x))
+        levels.append(residual_group(ops, x, _BLOCKS))
     x = levels.pop()
     for width, skip in zip(_WIDTHS[-2::-1], reversed(levels), strict=True):
         x = ops.concat([ops.transposed_conv(x, width), skip])
-        x = _residual_group(ops, ops.conv(x, width))
+        x = residual_group(ops, ops.conv(x, width), _BLOCKS)
     return ops.depth_to_space(ops.conv(x, 12), 2)
-
-
-def _residual_group(ops: Any, x: Any) -> Any:
-    width = ops.channels(x)
-    y = x
-    for _ in range(_BLOCKS):
-        hidden = ops.activation(ops.conv(y, width), "relu")
-        y = ops.add(ops.conv(hidden, width), y)
-    return ops.add(ops.conv(y, width), x)
 
 
 register(

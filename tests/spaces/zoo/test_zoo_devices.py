@@ -5,11 +5,13 @@ import importlib.util
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from latency import LatencyOracle, load_profile
 from latency.fit import fit_profile
 from latency.profile import ProfileError
+from latency.validation import spearman
 from spaces.zoo import ZOO
 
 SCRIPT = Path(__file__).parents[3] / "benchmarks" / "fit_devices.py"
@@ -101,3 +103,12 @@ def test_what_failed_on_the_phone_is_expected_to_fail_and_what_ran_is_not(name):
     estimate = LatencyOracle(DEVICES[system.task]).predict(system.trace())
     ran = system.published.gpu_ms is not None
     assert ran == (estimate.failure is None)
+
+
+def test_all_timed_rows_of_the_isp_challenge_stand_nearly_in_order():
+    oracle = LatencyOracle("snapdragon-8-gen-1")
+    timed = [ZOO[n] for n in ZOO if ZOO[n].task == "isp" and ZOO[n].published.gpu_ms]
+    published = np.array([system.published.gpu_ms for system in timed])
+    predicted = np.array([oracle.predict(system.trace()).ms for system in timed])
+    assert len(timed) == 15
+    assert spearman(predicted, published) >= 0.95

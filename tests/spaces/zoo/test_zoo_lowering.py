@@ -17,16 +17,16 @@ MALI_G78 = Gpu("mali", "valhall-2", compute_units=24)
 RESOLUTION = {"microisp_0_5": (192, 160), "microisp_1_0": (192, 160)}
 SLOW = {
     "microisp_0_5", "microisp_1_0", "pynet_v2_mobile", "mialgo_track2", "pynet_bokeh", "sensebrain",
-    "skd_vsp",
+    "skd_vsp", "casia",
 }  # fmt: skip
-# The converter flattens one operand of its sum of two [1, 1, 1, C] tensors, which no other
-# system has; the trace does not follow.
-RESHAPED = {"jmu_cvlab"}
+# The file computes the two perceptrons of an attention site in either order, so that the first
+# absorbs their sum in one site and not in the next; the trace has one order.
+IN_ANY_ORDER = {"casia"}
 
 EXPORTED = [
     pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
     for name in ZOO
-    if name not in RESHAPED
+    if name not in IN_ANY_ORDER
 ]
 
 
@@ -40,8 +40,7 @@ def test_trace_and_export_lower_to_the_same_kernels(name, export):
         traced = lower(system.trace((height, width)), gpu)
         exported = lower(read_tflite(file), gpu)
         assert Counter(traced.kernels) == Counter(exported.kernels)
-        assert not traced.fallbacks
-        assert not exported.fallbacks
+        assert bool(traced.fallbacks) == bool(exported.fallbacks) == (name == "jmu_cvlab")
 
 
 @pytest.mark.parametrize("name", sorted(set(ZOO) - {"jmu_cvlab"}))

@@ -7,7 +7,7 @@ from latency.gpu_names import gpu_named
 from latency.litert import disagreements, find_vulkan_driver, second_opinion
 from spaces.zoo import ZOO
 
-SIZES = {"skd_vsp": 32, "mialgo_track2": 64, "pynet_bokeh": 64, "sensebrain": 64}
+SIZES = {"casia": 64, "skd_vsp": 32, "mialgo_track2": 64, "pynet_bokeh": 64, "sensebrain": 64}
 """Sides of the input where 128 takes long in software: what is refused does not depend on it."""
 
 

@@ -44,8 +44,8 @@ MEASURED = {
     "jmu_cvlab": (
         6.221,
         # Four convolutions stand for the file's four fully connected layers.
-        "MUL 6 STRIDED_SLICE 4 PACK 1 CONV_2D 10 TANH 2 DEPTH_TO_SPACE 1 ADD 3 POW 2 SUB 1 MEAN 2 "
-        "REDUCE_MAX 2 LOGISTIC 2 CONCATENATION 1",
+        "MUL 6 STRIDED_SLICE 4 PACK 1 RESHAPE 1 CONV_2D 10 TANH 2 DEPTH_TO_SPACE 1 ADD 3 POW 2 "
+        "SUB 1 MEAN 2 REDUCE_MAX 2 LOGISTIC 2 CONCATENATION 1",
     ),
     "mincho": (7.854, "CONV_2D 8 DEPTHWISE_CONV_2D 4 ADD 1 TANH 1 DEPTH_TO_SPACE 1"),
     "hitzst01_small": (
@@ -72,6 +72,12 @@ MEASURED = {
         1086.126,
         "CONV_2D 225 ADD 112 AVERAGE_POOL_2D 3 TRANSPOSE_CONV 3 CONCATENATION 3 DEPTH_TO_SPACE 1",
     ),
+    "casia": (
+        365.276,
+        # 16 convolutions for the file's fully connected layers.
+        "CONV_2D 65 LEAKY_RELU 33 MAX_POOL_2D 4 MEAN 8 REDUCE_MAX 8 ADD 7 LOGISTIC 16 MUL 17 "
+        "CONCATENATION 12 RESHAPE 12 TRANSPOSE_CONV 5 TANH 1",
+    ),
     "skd_vsp": (
         10505.102,
         "DEPTH_TO_SPACE 2 CONV_2D 57 SPACE_TO_DEPTH 1 STRIDED_SLICE 2 ADD 26 CONCATENATION 1",
@@ -94,7 +100,7 @@ MEASURED = {
     ),
 }
 # Constants of the file that are not learned: wavelet filters, zero biases.
-NOT_LEARNED = {"skd_vsp": 2 * (12 * 12 + 12), "sensebrain": 1024 + 512 + 256 + 128}
+NOT_LEARNED = {"casia": 8, "skd_vsp": 2 * (12 * 12 + 12), "sensebrain": 1024 + 512 + 256 + 128}
 # The published file holds a depth network too, which is outside the graph.
 MORE_IN_THE_FILE = {"sensebrain"}
 SMALL = [name for name in ZOO if ZOO[name].parameters < 400_000]
