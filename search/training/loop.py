@@ -18,7 +18,7 @@ from search.data.pairs import Encoder, PairSource
 from spaces.ops.keras_backend import Network
 
 from .closed_form import fit_output_layers
-from .losses import LOSSES
+from .losses import LOSSES, Loss
 from .metrics import psnr_db
 from .recipe import Recipe
 from .ssim import ssim
@@ -153,10 +153,20 @@ def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     return keras.optimizers.Adam(schedule, global_clipnorm=recipe.clip_norm, **averaging)
 
 
+def _loss(recipe: Recipe) -> Loss:
+    """The recipe's loss, or the weighted sum of its losses."""
+    if isinstance(recipe.loss, str):
+        return LOSSES[recipe.loss]
+    terms = [(LOSSES[name], weight) for name, weight in recipe.loss.items()]
+    return lambda target, prediction: sum(
+        weight * loss(target, prediction) for loss, weight in terms
+    )
+
+
 def _step_function(
     model: Network, optimizer: keras.optimizers.Optimizer, recipe: Recipe
 ) -> Callable[[Any, Any], Any]:
-    loss_function = LOSSES[recipe.loss]
+    loss_function = _loss(recipe)
     variables = model.trainable_variables
     optimizer.build(variables)
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-LossName = Literal["psnr", "l1", "mse", "charbonnier"]
+LOSS_NAMES = (
+    "psnr", "l1", "mse", "charbonnier", "ssim", "ms_ssim", "cosine", "histogram", "edge",
+    "exposure_fusion", "outlier_aware", "patch_stable", "patch_printed",
+)  # fmt: skip
+"""The losses of `search.training.losses`, which needs TensorFlow and cannot be imported here."""
 
 
 class Recipe(BaseModel):
@@ -21,7 +26,9 @@ class Recipe(BaseModel):
     steps: int = Field(600, ge=1, le=10_000_000)
     batch: int = Field(8, ge=1, le=4096)
     crop: int = Field(64, ge=16, le=4096, description="side in output pixels")
-    loss: LossName = "psnr"
+    loss: str | dict[str, float] = Field(
+        "psnr", description="one loss, or several with their weights: {l1: 1, ms_ssim: 0.2}"
+    )
     learning_rate: float = Field(2e-3, gt=0, lt=1)
     warmup_steps: int = Field(20, ge=0)
     clip_norm: float = Field(1.0, gt=0)
@@ -34,6 +41,19 @@ class Recipe(BaseModel):
     )
     rung_images: int = Field(16, ge=1, description="validation images at a rung")
     augment: bool = True
+
+    @field_validator("loss")
+    @classmethod
+    def _known_losses(cls, loss: str | dict[str, float]) -> str | dict[str, float]:
+        weights = {loss: 1.0} if isinstance(loss, str) else loss
+        for name, weight in weights.items():
+            if name not in LOSS_NAMES:
+                raise ValueError(f"no loss called {name!r}; there are: {', '.join(LOSS_NAMES)}")
+            if not 0 < weight < math.inf:
+                raise ValueError(f"the weight of {name} is {weight:g}, not above 0")
+        if not weights:
+            raise ValueError("no loss at all")
+        return loss
 
     @model_validator(mode="after")
     def _whole_crops(self) -> Recipe:

@@ -113,3 +113,18 @@ def test_averaged_weights_are_put_back(data):
         assert not np.array_equal(model.trainable_variables[0].numpy(), before[0])
     for variable, value in zip(model.trainable_variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_a_sum_of_losses_trains(data):
+    several = {"l1": 1.0, "ms_ssim": 0.2, "edge": 0.1, "cosine": 0.1, "histogram": 0.01}
+    outcome = run(data, fresh(), RECIPE.model_copy(update={"loss": several}))
+    plain = run(data, fresh(), RECIPE.model_copy(update={"loss": "l1"}))
+    assert abs(outcome.psnr_db - plain.psnr_db) < 3
+    assert outcome.psnr_db != plain.psnr_db
+
+
+def test_a_sum_of_one_loss_is_that_loss(data):
+    short = {"steps": 5}
+    one = run(data, fresh(), RECIPE.model_copy(update={**short, "loss": {"l1": 1.0}}))
+    plain = run(data, fresh(), RECIPE.model_copy(update={**short, "loss": "l1"}))
+    assert one.psnr_db == plain.psnr_db

@@ -1,17 +1,12 @@
-"""Training losses: functions of target and prediction [B, H, W, 3] to a scalar."""
+"""Losses of single pixels: mean errors in one norm or another."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from keras import ops
 
-from spaces.registry import Registry
-
-Loss = Callable[[Any, Any], Any]
-
-LOSSES: Registry[Loss] = Registry("loss")
+from .registry import LOSSES
 
 
 @LOSSES.register("psnr")

@@ -1,0 +1,14 @@
+"""Training losses: functions of target and prediction [B, H, W, 3] to a scalar.
+
+One file a family, one registration a loss. `bokeh`, `adversarial` and `transfer` need more
+than target and prediction, so they are plain functions.
+"""
+
+from . import colour as colour
+from . import edge as edge
+from . import exposure as exposure
+from . import patch as patch
+from . import pixel as pixel
+from . import similarity as similarity
+from .registry import LOSSES as LOSSES
+from .registry import Loss as Loss

@@ -1,0 +1,42 @@
+"""Bokeh losses: sharp in front, blurred behind. Sensebrain, Mobile AI 2022 bokeh report.
+
+`mask` [B, H, W, 1] in [0, 1] is one on the foreground (a normalised depth map there).
+They need more than target and prediction, so no recipe can name them yet.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from .edge import ALL_DIRECTIONS, sobel
+
+
+def foreground_edge_loss(prediction: Any, mask: Any) -> Any:
+    """-sum over four directions of |Sobel(prediction * mask)| a pixel, mean over images, <= 0.
+
+    Rewards any edge in front, without bound: the report gives it a weight of 0.005.
+    """
+    return -tf.reduce_mean(_edges(prediction * mask))
+
+
+def edge_difference_loss(prediction: Any, photograph: Any, mask: Any) -> Any:
+    """| edges of the prediction - edges of the photograph | in front, mean over images, >= 0.
+
+    The report nests `L_edge` with one argument; it is read as the difference to the input.
+    """
+    return tf.reduce_mean(tf.abs(_edges(prediction * mask) - _edges(photograph * mask)))
+
+
+def background_blur_loss(prediction: Any, mask: Any) -> Any:
+    """Total variation (anisotropic) of the background a pixel, mean over images, >= 0."""
+    behind = prediction * (1 - mask)
+    pixels = behind.shape[1] * behind.shape[2]
+    return tf.reduce_mean(tf.image.total_variation(behind)) / pixels
+
+
+def _edges(images: Any) -> Any:
+    """Sum of |Sobel| over directions and channels a pixel: [B, H, W, C] -> [B]"""
+    strength = tf.add_n([tf.abs(sobel(images, kernel)) for kernel in ALL_DIRECTIONS])
+    return tf.reduce_mean(tf.reduce_sum(strength, axis=-1), axis=(1, 2))
