@@ -22,11 +22,13 @@ _FORBIDDEN = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "SHAPE
 def convert(model: Network, input_shape: ImageShape, precision: Precision = "fp32") -> bytes:
     """A .tflite file of `model` for one frame of `input_shape` (H, W, C), batch 1.
 
-    "fp16" stores the weights as float16; computation stays the delegate's choice.
+    Re-parameterised convolutions are merged. "fp16" stores the weights as float16;
+    computation stays the delegate's choice.
     Raises UserError for an unknown precision.
     """
     if precision not in PRECISIONS:
         raise UserError(f"unknown precision {precision!r}: choose one of {', '.join(PRECISIONS)}")
+    model = model.deployed()
 
     @tf.function(input_signature=[tf.TensorSpec((1, *input_shape), tf.float32, name=INPUT)])
     def serve(image: Any) -> dict[str, Any]:

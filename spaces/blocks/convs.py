@@ -26,6 +26,24 @@ def conv3(ops: Any, x: Any, width: int, activation: Activation) -> Any:
     return ops.activation(ops.conv(x, width, 3), activation)
 
 
+@CONVS.register("erep3")
+def erep3(ops: Any, x: Any, width: int, activation: Activation) -> Any:
+    """3x3 convolution that SYENet trains as eight branches: the same kernel on the GPU."""
+    return ops.activation(ops.conv(x, width, 3, branches="erep"), activation)
+
+
+@CONVS.register("repvgg3")
+def repvgg3(ops: Any, x: Any, width: int, activation: Activation) -> Any:
+    """3x3 convolution that RepVGG trains as 3x3, 1x1 and identity."""
+    return ops.activation(ops.conv(x, width, 3, branches="repvgg"), activation)
+
+
+@CONVS.register("ecb3")
+def ecb3(ops: Any, x: Any, width: int, activation: Activation) -> Any:
+    """3x3 convolution that ECBSR trains with edge filters beside it."""
+    return ops.activation(ops.conv(x, width, 3, branches="ecb"), activation)
+
+
 @CONVS.register("conv5")
 def conv5(ops: Any, x: Any, width: int, activation: Activation) -> Any:
     """5x5 convolution."""

@@ -15,7 +15,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .protocol import LEAKY_SLOPE, Activation, Init, Interpolation, Padding
+from .protocol import LEAKY_SLOPE, Activation, Branches, Init, Interpolation, Padding
+from .reparam import REPARAMETERISED, Reparameterised
 
 _BUILD_SIZE = 128
 """Side of the symbolic input that the layers are made on; any multiple of 128 would do."""
@@ -62,10 +63,16 @@ class KerasOps:
         bias: bool = True,
         init: Init = "default",
         name: str | None = None,
+        branches: Branches | None = None,
     ) -> Any:
         """See `Ops.conv`."""
-        layer = self._layer(
-            lambda: keras.layers.Conv2D(
+
+        def make() -> keras.layers.Layer:
+            if branches is not None:
+                if (stride, padding, bias) != (1, "same", True):
+                    raise ValueError(f"{branches} needs stride 1, same padding and a bias")
+                return REPARAMETERISED[branches](channels, kernel)
+            return keras.layers.Conv2D(
                 channels,
                 kernel,
                 strides=stride,
@@ -73,7 +80,8 @@ class KerasOps:
                 use_bias=bias,
                 kernel_initializer=_initializer(init),
             )
-        )
+
+        layer = self._layer(make)
         if name is not None:
             self.named[name] = layer
             self.taps[name] = x
@@ -286,15 +294,30 @@ class Network(keras.Model):  # type: ignore[misc]
     """
 
     def __init__(
-        self, network: Callable[[KerasOps, Any], Any], input_channels: int, name: str = "network"
+        self,
+        network: Callable[[KerasOps, Any], Any],
+        input_channels: int,
+        name: str = "network",
+        *,
+        parts: Sequence[keras.layers.Layer] | None = None,
     ) -> None:
+        """`parts`: layers to use, in the network's order, instead of new ones."""
         super().__init__(name=name)
-        self._network = network
-        maker = KerasOps()
-        network(maker, keras.Input((_BUILD_SIZE, _BUILD_SIZE, input_channels)))
-        self.parts = maker.made
-        self.named = dict(maker.named)
+        self._network, self._input_channels = network, input_channels
+        ops = KerasOps(parts)
+        network(ops, keras.Input((_BUILD_SIZE, _BUILD_SIZE, input_channels)))
+        self.parts = ops.made if parts is None else list(parts)
+        self.named = dict(ops.named)
         self.built = True
+
+    def deployed(self) -> Network:
+        """The network with every re-parameterised convolution merged: itself where it has none."""
+        if not any(isinstance(part, Reparameterised) for part in self.parts):
+            return self
+        parts = [
+            part.deployed() if isinstance(part, Reparameterised) else part for part in self.parts
+        ]
+        return Network(self._network, self._input_channels, parts=parts)
 
     def call(self, inputs: Any) -> Any:
         """Run the network; image sizes are static in every traced function."""

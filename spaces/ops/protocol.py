@@ -18,6 +18,7 @@ Padding = Literal["same", "valid"]
 Interpolation = Literal["nearest", "bilinear"]
 Activation = Literal["linear", "relu", "leaky_relu", "prelu", "hard_swish", "tanh", "sigmoid"]
 Init = Literal["default", "random", "identity", "zeros"]
+Branches = Literal["erep", "repvgg", "ecb"]
 
 LEAKY_SLOPE = 0.2
 """Negative slope of leaky ReLU, as in PUNET and the ENERZAi bokeh entry."""
@@ -41,8 +42,13 @@ class Ops(Protocol[T]):
         bias: bool = True,
         init: Init = "default",
         name: str | None = None,
+        branches: Branches | None = None,
     ) -> T:
-        """Square convolution. A `name` lets training find the layer and its input."""
+        """Square convolution. A `name` lets training find the layer and its input.
+
+        With `branches` it is trained as several and merged for inference (stride 1, same
+        padding, with bias): "erep" of SYENet, "repvgg", "ecb" (3x3 only).
+        """
         ...
 
     def depthwise(self, x: T, kernel: int = 3, *, stride: int = 1) -> T:

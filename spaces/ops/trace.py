@@ -12,7 +12,7 @@ from typing import Any
 
 from latency.graph import Graph, GraphError, Op, Shape, Tensor
 
-from .protocol import Activation, Init, Interpolation, Padding
+from .protocol import Activation, Branches, Init, Interpolation, Padding
 
 _ACTIVATIONS = {
     "relu": "RELU",
@@ -70,8 +70,9 @@ class TraceOps:
         bias: bool = True,
         init: Init = "default",
         name: str | None = None,
+        branches: Branches | None = None,
     ) -> int:
-        """See `Ops.conv`."""
+        """See `Ops.conv`; branches are merged in the graph."""
         return self.emit(
             "CONV_2D", (x,), *_conv(self.tensors[x].shape, channels, kernel, stride, padding)
         )

@@ -22,7 +22,8 @@ def export() -> Exporter:
         # The converter folds away what adds zero or multiplies by one.
         rng = np.random.default_rng(0)
         for variable in model.variables:
-            variable.assign(rng.normal(scale=0.1, size=variable.shape))
+            values = rng.normal(scale=0.1, size=variable.shape)
+            variable.assign(abs(values) if "variance" in variable.path else values)
         return convert(model, shape)
 
     return export

@@ -1,5 +1,6 @@
 """Every rebuilt system: its size, its cost and its ops against the measured rebuilds."""
 
+import math
 import subprocess
 import sys
 from collections import Counter
@@ -138,7 +139,14 @@ def test_parameters_of_the_keras_model(name):
 
     system = ZOO[name]
     model = Network(system.network, system.input_shape[2])
-    assert model.count_params() == system.parameters
+    assert model.deployed().count_params() == system.parameters
+
+
+def test_syenet_is_trained_with_as_many_parameters_as_its_authors_train():
+    from spaces.ops.keras_backend import Network
+
+    model = Network(ZOO["multimedia_syenet"].network, 4)
+    assert sum(math.prod(variable.shape) for variable in model.trainable_variables) == 101_799
 
 
 @pytest.mark.parametrize("name", sorted(set(ZOO) - set(SMALL)))
