@@ -19,6 +19,7 @@ from spaces.ops.keras_backend import Network
 
 from .closed_form import fit_output_layers
 from .losses import LOSSES, Loss
+from .losses.perceptual import perceptual_loss
 from .metrics import psnr_db
 from .recipe import Recipe
 from .ssim import ssim
@@ -156,11 +157,17 @@ def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
 def _loss(recipe: Recipe) -> Loss:
     """The recipe's loss, or the weighted sum of its losses."""
     if isinstance(recipe.loss, str):
-        return LOSSES[recipe.loss]
-    terms = [(LOSSES[name], weight) for name, weight in recipe.loss.items()]
+        return _one_loss(recipe.loss, recipe)
+    terms = [(_one_loss(name, recipe), weight) for name, weight in recipe.loss.items()]
     return lambda target, prediction: sum(
         weight * loss(target, prediction) for loss, weight in terms
     )
+
+
+def _one_loss(name: str, recipe: Recipe) -> Loss:
+    if name in recipe.perceptual_weights:
+        return perceptual_loss(name, recipe.perceptual_weights[name])
+    return LOSSES[name]
 
 
 def _step_function(

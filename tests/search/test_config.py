@@ -33,6 +33,11 @@ def test_a_task_knows_its_phone_and_space():
         ({"training": {"loss": "l7"}}, "training.loss: .*no loss called 'l7'; there are: psnr"),
         ({"training": {"loss": {"l1": 1, "l7": 1}}}, "training.loss: .*no loss called 'l7'"),
         ({"training": {"loss": {"l1": -1}}}, "training.loss: .*the weight of l1 is -1, not above"),
+        ({"training": {"loss": "vgg19"}}, r"training: .*vgg19 needs perceptual_weights: {vgg19: F"),
+        (
+            {"training": {"perceptual_weights": {"vgg19": "x"}}},
+            "training: .*perceptual_weights of vgg19, which is no loss",
+        ),
         ({"training": {"loss": {}}}, "training.loss: .*no loss at all"),
         ({"task": "portrait"}, "no task called 'portrait'"),
         ({"device": "nokia-3310"}, "nokia-3310"),
