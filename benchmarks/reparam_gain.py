@@ -25,7 +25,7 @@ from search.training.loop import Validation, train
 from search.training.recipe import Recipe
 from spaces.ops.keras_backend import Network
 
-FORMS = {"plain": None, "erep": "erep", "repvgg": "repvgg", "ecb": "ecb"}
+FORMS = {"plain": None, "ecb": "ecb", "repvgg": "repvgg", "erep": "erep"}
 
 
 def network(branches: Any, ops: Any, x: Any) -> Any:

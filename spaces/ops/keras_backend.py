@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from .initializers import initializer
 from .protocol import LEAKY_SLOPE, Activation, Branches, Init, Interpolation, Padding
 from .reparam import REPARAMETERISED, Reparameterised
 
@@ -78,7 +79,7 @@ class KerasOps:
                 strides=stride,
                 padding=padding,
                 use_bias=bias,
-                kernel_initializer=_initializer(init),
+                kernel_initializer=initializer(init),
             )
 
         layer = self._layer(make)
@@ -328,33 +329,3 @@ class Network(keras.Model):  # type: ignore[misc]
         ops = KerasOps(self.parts)
         output = self._network(ops, inputs)
         return output, ops.taps
-
-
-def _initializer(init: Init) -> Any:
-    if init == "zeros":
-        return "zeros"
-    if init == "identity":
-        return _identity
-    return "he_normal" if init == "random" else _passing_through
-
-
-def _passing_through(shape: tuple[int, ...], dtype: Any = None) -> Any:
-    """He-normal, but the first output channels pass the input channels through.
-
-    A fresh network then hands its input to its last layer beside random features, so the
-    closed-form fit of that layer starts every architecture near a linear transform of its
-    input. `shape`: (k, k, in, out).
-    """
-    kernel = np.array(keras.initializers.HeNormal()(shape))
-    same = min(shape[2], shape[3])
-    kernel[..., :same] = np.array(_identity(shape))[..., :same]
-    return keras.ops.convert_to_tensor(kernel, dtype=dtype)
-
-
-def _identity(shape: tuple[int, ...], dtype: Any = None) -> Any:
-    """A k x k kernel that passes every channel through. `shape`: (k, k, in, out)."""
-    kernel = np.zeros(shape, np.float32)
-    middle = (shape[0] - 1) // 2
-    for channel in range(min(shape[2], shape[3])):
-        kernel[middle, middle, channel, channel] = 1.0
-    return keras.ops.convert_to_tensor(kernel, dtype=dtype)

@@ -2,7 +2,8 @@
 
 All are linear once the statistics of their batch normalisations stand still, so the branches
 add up to one kernel and one bias. Each layer says what they are; `KerasOps.conv` makes the
-layers and `Network.deployed` replaces them.
+layers and `Network.deployed` replaces them. They start near a convolution that passes its
+input through, as all others here do; but RepVGG, whose normalisations forbid it.
 """
 
 from __future__ import annotations
@@ -13,8 +14,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from .initializers import passing_through
+
 Merged = tuple[np.ndarray, np.ndarray]
 """Kernel [k, k, in, out] and bias [out]."""
+
+
+_SHARE_OF_OTHERS = 0.1
+"""Of the usual deviation: how much the branches beside the largest one add at the start."""
 
 
 class Reparameterised(keras.layers.Layer):  # type: ignore[misc]
@@ -51,9 +58,32 @@ class ERepConv(Reparameterised):
         sizes += [(3, 3), (1, 1), (3, 1), (1, 3)] if kernel >= 3 else [(1, 1)]
         wide = channels * expansion
         self.plain = [_conv(wide, size) for size in sizes]
+        self.plain[0].kernel_initializer = self._widened_start
         self.normalised = [_conv(wide, size) for size in sizes]
         self.norms = [_norm() for _ in sizes]
         self.mix = _conv(channels, (1, 1))
+        self.mix.kernel_initializer = self._selecting_start
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights, here and not in the first call, whose tensors may be symbolic."""
+        for conv in (*self.plain, *self.normalised):
+            conv.build(input_shape)
+        wide = self.plain[0].filters
+        for norm in self.norms:
+            norm.build((*input_shape[:-1], wide))
+        self.mix.build((*input_shape[:-1], 2 * len(self.plain) * wide))
+
+    def _widened_start(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """The usual start in the first channels of the largest branch."""
+        start = np.array(keras.initializers.HeNormal()(shape))
+        start[..., : self.channels] = np.array(passing_through((*shape[:3], self.channels)))
+        return keras.ops.convert_to_tensor(start, dtype=dtype)
+
+    def _selecting_start(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        """Those channels, and little of all others."""
+        start = _SHARE_OF_OTHERS * np.array(keras.initializers.HeNormal()(shape))
+        start[0, 0, : self.channels] = np.eye(self.channels)
+        return keras.ops.convert_to_tensor(start, dtype=dtype)
 
     def call(self, x: Any) -> Any:
         """The branches, concatenated and mixed."""
@@ -121,10 +151,14 @@ class EdgeOriented(Reparameterised):
             raise ValueError(f"an edge-oriented block is 3x3, not {self.kernel}x{self.kernel}")
         channels = self.channels
         self.main = _conv(channels, (3, 3))
+        if input_shape[-1] != channels:  # else the identity passes the input through
+            self.main.kernel_initializer = passing_through
         self.wide = _conv(channels * self.expansion, (1, 1))
-        self.narrow = keras.layers.Conv2D(channels, 3, padding="valid")
+        little = keras.initializers.VarianceScaling(2.0 * _SHARE_OF_OTHERS**2)
+        self.narrow = keras.layers.Conv2D(channels, 3, padding="valid", kernel_initializer=little)
         self.squeezes = [_conv(channels, (1, 1)) for _ in _FILTERS]
-        self.scales = [self.add_weight(shape=(channels,), initializer="ones") for _ in _FILTERS]
+        small = keras.initializers.RandomNormal(stddev=1e-3)
+        self.scales = [self.add_weight(shape=(channels,), initializer=small) for _ in _FILTERS]
         self.shifts = [self.add_weight(shape=(channels,), initializer="zeros") for _ in _FILTERS]
         self.has_identity = input_shape[-1] == channels
         for conv in (self.main, self.wide, *self.squeezes):
