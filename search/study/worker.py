@@ -98,7 +98,7 @@ def _run(job: Job, pipe: Connection) -> Trained:
         psnr_db=outcome.psnr_db,
         ssim=outcome.ssim,
         pruned_at=outcome.pruned_at,
-        parameters=model.count_params(),
+        parameters=model.deployed().count_params(),
         seconds={phase: round(value, 4) for phase, value in seconds.items()},
     )
 
