@@ -24,7 +24,7 @@ def lower(graph: Graph, gpu: Gpu) -> Lowering:
 
     Ops the delegate refuses, and supported ones outside the largest partition,
     become fallbacks; if nothing can be delegated there are no kernels at all. A CPU runs all.
-    Raises `GraphError` where an op reads a tensor that nothing has written.
+    Raises `GraphError` unless every tensor is written once, before it is read.
     """
     check_graph(graph)
     if gpu.family == "cpu":

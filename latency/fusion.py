@@ -118,7 +118,7 @@ def _unary_ancestors(tensor: int, producer: dict[int, Node], uses: list[int]) ->
 def _absorb_consumers(program: Program, uses: list[int]) -> None:
     """Let each node, in order, take in the element-wise operations that follow it alone."""
     consumer = {t: node for node in program.nodes for t in node.inputs}
-    outputs = program.outputs
+    outputs = frozenset(program.outputs)
     ready = bytearray(len(program.shapes))
     for t in program.inputs:
         ready[t] = 1

@@ -107,13 +107,19 @@ def op_macs(op: Op, tensors: tuple[Tensor, ...]) -> int:
 
 
 def check_graph(graph: Graph) -> None:
-    """Raise `GraphError` where an op reads a tensor that nothing has written before it."""
+    """Raise `GraphError` unless every tensor is written once, before it is read.
+
+    The delegate's rewrites follow a tensor to its one producer: with two, they need not end.
+    """
     written = set(graph.inputs)
     for index, op in enumerate(graph.ops):
         for tensor in op.inputs:
             if tensor not in written:
                 raise GraphError(f"op {index} {op.kind} reads tensor {tensor} before it is written")
-        written.update(op.outputs)
+        for tensor in op.outputs:
+            if tensor in written:
+                raise GraphError(f"op {index} {op.kind} writes tensor {tensor}, which has a value")
+            written.add(tensor)
     for tensor in graph.outputs:
         if tensor not in written:
             raise GraphError(f"graph output {tensor} is never written")

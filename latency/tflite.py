@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +19,10 @@ from .tflite_options import ARGUMENTS, DROPPED_ARGUMENTS, PARSERS, argument
 
 _IDENTIFIER = b"TFL3"
 _MAX_RANK = 16
+# An op may cost time that grows with those before it, and an element forty times its bytes:
+# thirty times what the longest published networks have keeps both small.
+_MAX_OPS = 10_000
+_MAX_ELEMENTS = 2**20
 _FIXED_SIZE_BYTES = {"float32": 4, "float16": 2, "int32": 4, "int64": 8, "int8": 1, "uint8": 1}
 _INTEGER_FORMATS = {"int32": "i", "int64": "q"}
 _FOLDED = frozenset({"DEQUANTIZE", "DENSIFY"})
@@ -38,10 +44,18 @@ def read_tflite(source: Path | str | bytes) -> Graph:
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
     if len(data) < 8 or data[4:8] != _IDENTIFIER:
         raise TFLiteError("not a TensorFlow Lite file: it lacks the TFL3 identifier")
-    try:
+    with _typed_errors():
         graph = _Reader(data).graph()
         check_graph(graph)
         check_ops(graph)
+    return graph
+
+
+@contextmanager
+def _typed_errors(where: str = "") -> Iterator[None]:
+    """Turns whatever is raised inside into `TFLiteError`, of `where` if it does not say itself."""
+    try:
+        yield
     except TFLiteError:
         raise
     except GraphError as error:
@@ -49,8 +63,8 @@ def read_tflite(source: Path | str | bytes) -> Graph:
     except Exception as error:
         # The generated flatbuffer code verifies nothing: hostile offsets surface
         # as almost any exception.
-        raise TFLiteError(f"truncated or corrupt file ({type(error).__name__}: {error})") from error
-    return graph
+        reason = f"truncated or corrupt file ({type(error).__name__}: {error})"
+        raise TFLiteError(f"{where}: {reason}" if where else reason) from error
 
 
 class _Reader:
@@ -63,7 +77,7 @@ class _Reader:
         self.size = len(data)
         # Elements of all vectors together. Corrupt tables may point to one long
         # vector over and over; an honest file has no more elements than bytes.
-        self.budget = len(data)
+        self.budget = min(len(data), _MAX_ELEMENTS)
         self.model: Any = tflite.Model.GetRootAs(data, 0)
         self.kinds = _names(tflite.BuiltinOperator)
         self.kind_of_code: dict[int, str] = {}
@@ -90,18 +104,25 @@ class _Reader:
         outputs = self.ids("graph outputs", subgraph.OutputsLength(), subgraph.OutputsAsNumpy)
         for t in inputs:
             self.constant[t] = False
+        return self.renumbered(self.ops(subgraph), inputs, outputs)
+
+    def ops(self, subgraph: Any) -> list[Op]:
+        length = self.count("operators", subgraph.OperatorsLength())
+        if length > _MAX_OPS:
+            raise TFLiteError(f"{length} ops; a network may have {_MAX_OPS}")
         ops = []
-        for i in range(self.count("operators", subgraph.OperatorsLength())):
-            op = self.read_op(i, subgraph.Operators(i))
+        for i in range(length):
+            with _typed_errors(f"op {i}"):
+                op = self.read_op(i, subgraph.Operators(i))
             if op is not None:
                 ops.append(op)
-        return self.renumbered(ops, inputs, outputs)
+        return ops
 
     def count(self, what: str, length: int) -> int:
-        """`length` of a vector, charged against the file's size."""
+        """`length` of a vector, charged against what a file of this size may have."""
         self.budget -= length
         if self.budget < 0:
-            raise TFLiteError(f"corrupt file: more {what} than the file can hold")
+            raise TFLiteError(f"corrupt file: more {what} than a network of its size has")
         return length
 
     def integers(self, what: str, length: int, array: Any) -> list[int]:
@@ -175,16 +196,16 @@ class _Reader:
         return self.kind_of_code[number]
 
     def read_kind(self, index: int, code_number: int) -> str:
-        code = self.model.OperatorCodes(code_number)
-        if code is None or code_number >= self.model.OperatorCodesLength():
+        if code_number >= self.model.OperatorCodesLength():
             raise TFLiteError(f"op {index}: no operator code {code_number}")
+        code = self.model.OperatorCodes(code_number)
         # The first 127 builtins are in the older, 8-bit field.
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         kind = self.kinds.get(number)
         if kind is None:
             raise TFLiteError(f"op {index}: unknown builtin operator {number}")
         if kind == "CUSTOM":
-            return f"CUSTOM:{(code.CustomCode() or b'').decode('utf-8', 'replace')[:80]}"
+            return f"CUSTOM:{_printable(code.CustomCode() or b'')}"
         return kind
 
     def read_op(self, index: int, operator: Any) -> Op | None:
@@ -212,7 +233,7 @@ class _Reader:
             elif name is None:
                 constants.append(self.shapes[t])
             elif name not in DROPPED_ARGUMENTS:
-                attrs[name] = argument(name, self.argument_values(f"{where} {name}", t))
+                attrs[name] = self.argument(f"{where} {name}", name, t)
         for t in outputs:
             self.constant[t] = False
         return Op(kind, tuple(inputs), outputs, tuple(constants), attrs)
@@ -230,8 +251,16 @@ class _Reader:
         options.Init(table.Bytes, table.Pos)
         try:
             return parse(options)
-        except IndexError as error:
-            raise TFLiteError(f"{where}: unknown option value") from error
+        except KeyError as error:
+            raise TFLiteError(f"{where}: unknown option value {error}") from error
+
+    def argument(self, where: str, name: str, tensor: int) -> Any:
+        """The attribute that a constant tensor holds for argument `name`."""
+        values = self.argument_values(where, tensor)
+        try:
+            return argument(name, values)
+        except ValueError as error:
+            raise TFLiteError(f"{where}: {error}") from error
 
     def argument_values(self, where: str, tensor: int) -> tuple[int, ...]:
         """The values of a small constant integer tensor."""
@@ -264,6 +293,12 @@ class _Reader:
             tuple(ids[t] for t in inputs),
             tuple(ids[t] for t in outputs),
         )
+
+
+def _printable(name: bytes) -> str:
+    """A name from the file, fit for one line of a message: no control characters, not endless."""
+    text = name[:80].decode("utf-8", "replace")
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _names(enumeration: Any) -> dict[int, str]:

@@ -36,19 +36,27 @@ ARGUMENTS: Mapping[str, Mapping[int, str]] = {
 DROPPED_ARGUMENTS = frozenset({"output_shape", "value"})
 """Arguments that say nothing a tensor's shape does not, or that are no integers."""
 
-_PADDINGS = ("SAME", "VALID")
-_MIRROR_MODES = ("REFLECT", "SYMMETRIC")
-_WEIGHT_FORMATS = ("DEFAULT", "SHUFFLED4x16INT8")
-_ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
+# By number: not sequences, which would take a negative one.
+_PADDINGS = dict(enumerate(("SAME", "VALID")))
+_MIRROR_MODES = dict(enumerate(("REFLECT", "SYMMETRIC")))
+_WEIGHT_FORMATS = dict(enumerate(("DEFAULT", "SHUFFLED4x16INT8")))
+_ACTIVATIONS = dict(enumerate(("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")))
 
 Attributes = dict[str, Any]
 
 
 def argument(name: str, values: tuple[int, ...]) -> Any:
-    """The attribute value of the integers stored for argument `name`."""
+    """The attribute value of the integers stored for argument `name`.
+
+    Raises `ValueError` where there are too many or too few.
+    """
     if name == "axis":
+        if len(values) != 1:
+            raise ValueError(f"{len(values)} values, not one")
         return values[0]
     if name == "paddings":
+        if len(values) % 2:
+            raise ValueError(f"{len(values)} values, not pairs")
         return tuple(zip(values[::2], values[1::2], strict=True))
     return values
 

@@ -47,6 +47,7 @@ def _expand(program: Program, graph: Graph, delegated: Iterable[int]) -> None:
     """Fill `program.nodes`: one node an op, one more for its activation, none for a no-op."""
     ops, shapes, nodes = graph.ops, program.shapes, program.nodes
     alias: dict[int, int] = {}
+    entering, leaving = frozenset(program.inputs), frozenset(program.outputs)
     for index in delegated:
         op = ops[index]
         kind, inputs, outputs = op.kind, op.inputs, op.outputs
@@ -56,7 +57,7 @@ def _expand(program: Program, graph: Graph, delegated: Iterable[int]) -> None:
         if kind in _MAYBE_IDENTITY and len(inputs) == 1 and not constants:
             source, target = inputs[0], outputs[0]
             no_op = bhwc(shapes[source]) == bhwc(shapes[target])
-            if no_op and not (target in program.outputs and source in program.inputs):
+            if no_op and not (target in leaving and source in entering):
                 alias[target] = source
                 continue
         activation = attrs.get("activation") if attrs else None
