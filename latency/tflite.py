@@ -19,8 +19,8 @@ from .tflite_options import ARGUMENTS, DROPPED_ARGUMENTS, PARSERS, argument
 
 _IDENTIFIER = b"TFL3"
 _MAX_RANK = 16
-# An op may cost time that grows with those before it, and an element forty times its bytes:
-# thirty times what the longest published networks have keeps both small.
+# Far above any published network (1,244 ops), low enough for hostile files: a chain of ops takes
+# time that grows with its square, an element ten times its bytes of memory.
 _MAX_OPS = 10_000
 _MAX_ELEMENTS = 2**20
 _FIXED_SIZE_BYTES = {"float32": 4, "float16": 2, "int32": 4, "int64": 8, "int8": 1, "uint8": 1}
