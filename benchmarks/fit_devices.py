@@ -128,15 +128,15 @@ def _fit(
 def _failures(task: str, gpu: Gpu) -> tuple[Failure, ...]:
     """Systems whose ops the delegate has and whose run on the challenge's phone failed."""
     lowered = [
-        (system, lower(system.trace(), gpu))
+        (system.published_team, lower(system.trace(), gpu))
         for system in map(ZOO.__getitem__, ZOO)
         if system.task == task and system.published.gpu_ms is None
     ]
     return tuple(
         # Rounded down, so that the network itself is recognised.
-        Failure(system.published_team, math.floor(10 * kernel_mb(lowering)) / 10)
-        for system, lowering in lowered
-        if not lowering.fallbacks
+        Failure(team, math.floor(10 * kernel_mb(lowering)) / 10)
+        for team, lowering in lowered
+        if team and not lowering.fallbacks
     )
 
 

@@ -81,7 +81,7 @@ class Graph:
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of convolutions and fully connected layers, unpadded."""
+        """Multiply-accumulates of convolutions, dense layers and matrix products, unpadded."""
         return sum(op_macs(op, self.tensors) for op in self.ops)
 
 
@@ -89,7 +89,11 @@ _WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_
 
 
 def op_macs(op: Op, tensors: tuple[Tensor, ...]) -> int:
-    """Multiply-accumulates of one op; 0 unless a (transposed) convolution or fully connected."""
+    """Multiply-accumulates of one op; 0 unless a convolution, dense layer or matrix product."""
+    if op.kind == "BATCH_MATMUL" and len(op.inputs) == 2 and op.outputs:
+        rows = tensors[op.inputs[0]].shape
+        depth = rows[-2 if op.attrs.get("adj_x") else -1]
+        return math.prod(tensors[op.outputs[0]].shape) * depth
     if op.kind not in _WEIGHTED or not (op.inputs and op.outputs):
         return 0
     if len(op.inputs) > 1:

@@ -14,6 +14,9 @@ from .graph import Graph, Op, Tensor
 from .kernel import Fallback, cpu_fallback
 from .support import all_plain, refusal
 
+OUTSIDE = "supported, but outside the largest partition"
+"""Why the CPU runs an op that the delegate has."""
+
 
 def partition(graph: Graph) -> tuple[Sequence[int], tuple[Fallback, ...]]:
     """Indices of the ops the GPU runs, in order, and the rest as fallbacks."""
@@ -28,7 +31,7 @@ def partition(graph: Graph) -> tuple[Sequence[int], tuple[Fallback, ...]]:
     largest = max(sizes, key=lambda part: (sizes[part], -part)) if sizes else -1
     delegated = [i for i, part in enumerate(parts) if part == largest]
     fallbacks = tuple(
-        cpu_fallback(i, op, reasons[i] or "supported, but outside the largest partition", tensors)
+        cpu_fallback(i, op, reasons[i] or OUTSIDE, tensors)
         for i, op in enumerate(graph.ops)
         if parts[i] != largest
     )

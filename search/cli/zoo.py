@@ -112,6 +112,7 @@ def _resolution(text: str | None, system: ZooSystem) -> tuple[int, int]:
 def _document(system: ZooSystem) -> dict[str, Any]:
     """One system as JSON: published figures as printed, run time on the challenge's phone."""
     from latency import LatencyOracle
+    from latency.partition import OUTSIDE
     from search.tasks import TASKS
 
     device = TASKS[system.task].device
@@ -138,6 +139,9 @@ def _document(system: ZooSystem) -> dict[str, Any]:
         "low_ms": estimate.low_ms,
         "high_ms": estimate.high_ms,
         "cpu_ops": len(estimate.fallbacks),
+        "refused": sorted(
+            {f"{f.kind}: {f.reason}" for f in estimate.fallbacks if f.reason != OUTSIDE}
+        ),
         "failure": estimate.failure,
         "architecture": system.architecture.choices if system.architecture else None,
     }
@@ -165,6 +169,9 @@ def _print_tables(documents: list[dict[str, Any]]) -> None:
     for document in documents:
         if document["failure"]:
             console.print(f"{document['name']}: {document['failure']}.")
+        elif document["refused"]:
+            reasons = "; ".join(document["refused"])
+            console.print(f"{document['name']}: {document['cpu_ops']} ops on the CPU. {reasons}.")
 
 
 def _cells(document: dict[str, Any]) -> Iterator[str]:

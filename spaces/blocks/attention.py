@@ -1,4 +1,6 @@
-"""Attention: [1, H, W, C] -> [1, H, W, C], every value times a gate between 0 and 1.
+"""Attention: [1, H, W, C] -> [1, H, W, C].
+
+What is registered multiplies every value by a gate between 0 and 1.
 
 Where several of them look at one tensor, its channels' means can be given as `mean`: the
 converter would compute them once, and so should the trace.
@@ -38,6 +40,27 @@ def channel_attention(
     return ops.multiply(x, ops.activation(gate, "sigmoid"))
 
 
+def channel_gate(ops: Any, x: Any, *, reduction: int) -> Any:
+    """CBAM's channel half with the means only, without biases: CSANet's and ZJUT-Vision's."""
+    width = ops.channels(x)
+    gate = ops.conv(ops.global_average(x), width // reduction, 1, bias=False, init="random")
+    gate = ops.conv(ops.activation(gate, "relu"), width, 1, bias=False, init="random")
+    return ops.multiply(x, ops.activation(gate, "sigmoid"))
+
+
+def channel_spatial_attention(ops: Any, x: Any) -> Any:
+    """Gates of channels beside gates of pixels (5x5 depthwise of dilation 2), mixed by a 1x1.
+
+    CSANet, Hsyu et al., CVPR workshops 2021; one channel path with means only, reduction 4, as
+    the rebuilt HITZST01 has its published size with.
+    """
+    width = ops.channels(x)
+    by_channel = channel_gate(ops, x, reduction=4)
+    gate = ops.conv(ops.dilated_depthwise(x, 5, dilation=2), width, 1)
+    by_pixel = ops.multiply(x, ops.activation(gate, "sigmoid"))
+    return ops.conv(ops.concat([by_channel, by_pixel]), width, 1)
+
+
 def efficient_channel_attention(ops: Any, x: Any, *, kernel: int = 3, mean: Any = None) -> Any:
     """Gates from each channel's mean and its neighbours', `kernel` weights in all.
 
@@ -66,6 +89,17 @@ def cbam(ops: Any, x: Any, *, reduction: int = 8, mean: Any = None) -> Any:
     mean = ops.global_average(x) if mean is None else mean
     gates = [_perceptron(ops, pooled, reduction) for pooled in (mean, ops.global_max(x))]
     return spatial_attention(ops, ops.multiply(x, ops.activation(ops.add(*gates), "sigmoid")))
+
+
+def self_attention(ops: Any, x: Any) -> Any:
+    """The input plus a learned share of what all other pixels hold, weighed by likeness.
+
+    SAGAN, Zhang et al., ICML 2019; the share starts small. (H W)^2 scores: for small images.
+    """
+    width = ops.channels(x)
+    narrow = max(1, width // 8)
+    query, key, value = (ops.conv(x, w, 1) for w in (narrow, narrow, width))
+    return ops.add(ops.attend(query, key, value), x)
 
 
 def _perceptron(ops: Any, x: Any, reduction: int) -> Any:

@@ -187,9 +187,9 @@ class KerasOps:
         """See `Ops.subtract`."""
         return keras.ops.subtract(x, y)
 
-    def instance_norm(self, x: Any) -> Any:
+    def instance_norm(self, x: Any, *, affine: bool = True) -> Any:
         """See `Ops.instance_norm`."""
-        return self._layer(InstanceNorm)(x)
+        return self._layer(lambda: InstanceNorm(affine=affine))(x)
 
     def channel_gates(self, x: Any, kernel: int) -> Any:
         """See `Ops.channel_gates`."""
@@ -235,6 +235,48 @@ class KerasOps:
         """See `Ops.global_max`."""
         return keras.ops.max(x, axis=(1, 2), keepdims=True)
 
+    def exp(self, x: Any) -> Any:
+        """See `Ops.exp`."""
+        return keras.ops.exp(x)
+
+    def divide(self, x: Any, y: Any) -> Any:
+        """See `Ops.divide`."""
+        return keras.ops.divide(x, y)
+
+    def attend(self, query: Any, key: Any, value: Any) -> Any:
+        """See `Ops.attend`."""
+        pixels = value.shape[1] * value.shape[2]
+        rows = [keras.ops.reshape(x, (-1, pixels, x.shape[3])) for x in (query, key, value)]
+        return keras.ops.reshape(self._layer(Attend)(*rows), (-1, *value.shape[1:]))
+
+    def unfold(self, x: Any, side: int) -> Any:
+        """See `Ops.unfold`."""
+        h, w, c = x.shape[1:]
+        x = keras.ops.reshape(x, (-1, h // side, side, w // side, side, c))
+        x = keras.ops.transpose(x, (0, 2, 4, 1, 3, 5))
+        return keras.ops.reshape(x, (-1, side * side, h * w // side**2, c))
+
+    def fold(self, x: Any, side: int, height: int) -> Any:
+        """See `Ops.fold`."""
+        columns, c = x.shape[2:]
+        width = columns * side**2 // height
+        x = keras.ops.reshape(x, (-1, side, side, height // side, width // side, c))
+        x = keras.ops.transpose(x, (0, 3, 1, 4, 2, 5))
+        return keras.ops.reshape(x, (-1, height, width, c))
+
+    def row_softmax(self, x: Any) -> Any:
+        """See `Ops.row_softmax`."""
+        rows = keras.ops.reshape(x, (-1, x.shape[1], x.shape[2]))
+        return keras.ops.reshape(keras.ops.softmax(rows, axis=-1), (-1, *x.shape[1:]))
+
+    def row_sum(self, x: Any) -> Any:
+        """See `Ops.row_sum`."""
+        return keras.ops.sum(x, axis=2, keepdims=True)
+
+    def height(self, x: Any) -> int:
+        """See `Ops.height`."""
+        return int(x.shape[1])
+
     def channel_mean(self, x: Any) -> Any:
         """See `Ops.channel_mean`."""
         return keras.ops.mean(x, axis=3, keepdims=True)
@@ -256,6 +298,20 @@ class ChannelBias(keras.layers.Layer):  # type: ignore[misc]
         return x + self.bias
 
 
+class Attend(keras.layers.Layer):  # type: ignore[misc]
+    """softmax(query key^T) value of [B, N, ...], times a learned number a channel."""
+
+    def build(self, query_shape: Any, key_shape: Any, value_shape: Any) -> None:
+        """Make the factors; at zero, the converter would fold everything away."""
+        small = keras.initializers.Constant(0.1)
+        self.share = self.add_weight(shape=(value_shape[-1],), initializer=small)
+
+    def call(self, query: Any, key: Any, value: Any) -> Any:
+        """The weighed values; keras.ops would leave a TRANSPOSE in the file."""
+        scores = tf.matmul(query, key, transpose_b=True)
+        return tf.matmul(keras.ops.softmax(scores, axis=-1), value) * self.share
+
+
 class InstanceNorm(keras.layers.Layer):  # type: ignore[misc]
     """Instance normalisation of [B, H, W, C] over H and W, with a learned scale and shift.
 
@@ -266,8 +322,15 @@ class InstanceNorm(keras.layers.Layer):  # type: ignore[misc]
     axes: tuple[int, ...] = (1, 2)
     epsilon = 1e-3
 
+    def __init__(self, *, affine: bool = True) -> None:
+        """`affine`: whether there are a scale and a shift."""
+        super().__init__()
+        self.affine = affine
+
     def build(self, input_shape: Any) -> None:
         """Make `gamma`, one, and `beta`, zero, of [C]."""
+        if not self.affine:
+            return
         self.gamma = self.add_weight(shape=(input_shape[-1],), initializer="ones")
         self.beta = self.add_weight(shape=(input_shape[-1],), initializer="zeros")
 
@@ -278,7 +341,7 @@ class InstanceNorm(keras.layers.Layer):  # type: ignore[misc]
         spread = tf.math.squared_difference(x, mean)
         variance = keras.ops.mean(spread, axis=self.axes, keepdims=True)
         y = (x - mean) * keras.ops.rsqrt(variance + self.epsilon)
-        return y * self.gamma + self.beta
+        return y * self.gamma + self.beta if self.affine else y
 
 
 class LayerNorm(InstanceNorm):

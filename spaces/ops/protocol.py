@@ -127,7 +127,7 @@ class Ops(Protocol[T]):
         """Difference `x - y` of two tensors of one shape."""
         ...
 
-    def instance_norm(self, x: T) -> T:
+    def instance_norm(self, x: T, *, affine: bool = True) -> T:
         """Zero mean and unit variance over H and W, then a learned scale and shift a channel."""
         ...
 
@@ -165,6 +165,45 @@ class Ops(Protocol[T]):
 
     def global_max(self, x: T) -> T:
         """Maximum over H and W, [1, 1, 1, C]."""
+        ...
+
+    def exp(self, x: T) -> T:
+        """e to the power of every value."""
+        ...
+
+    def divide(self, x: T, y: T) -> T:
+        """Quotient `x / y` of two tensors of one shape."""
+        ...
+
+    def attend(self, query: T, key: T, value: T) -> T:
+        """Every pixel's mean of all `value`s, weighed by the softmax of query times key.
+
+        Times a learned number a channel, which starts at 0.1. [1, H, W, K], [1, H, W, K] and
+        [1, H, W, C] -> [1, H, W, C]; (H W)^2 scores.
+        """
+        ...
+
+    def unfold(self, x: T, side: int) -> T:
+        """[1, H, W, C] -> [1, side^2, H W / side^2, C]: a row for each place in a square of pixels.
+
+        As PyTorch does it, with tensors of rank 6, which the delegate refuses.
+        """
+        ...
+
+    def fold(self, x: T, side: int, height: int) -> T:
+        """Inverse of `unfold`; `height` is H."""
+        ...
+
+    def row_softmax(self, x: T) -> T:
+        """Softmax along each row of [1, R, N, 1]."""
+        ...
+
+    def row_sum(self, x: T) -> T:
+        """Sum along each row, [1, R, N, C] -> [1, R, 1, C]."""
+        ...
+
+    def height(self, x: T) -> int:
+        """H of `x`, known in a trace; image sizes are static in every traced function."""
         ...
 
     def channel_mean(self, x: T) -> T:

@@ -196,7 +196,7 @@ class TraceOps:
         """See `Ops.subtract`."""
         return self.emit("SUB", (x, y), self.tensors[x])
 
-    def instance_norm(self, x: int) -> int:
+    def instance_norm(self, x: int, *, affine: bool = True) -> int:
         """See `Ops.instance_norm`."""
         tensor, per_channel = self.tensors[x], (self.channels(x),)
         mean = self.global_average(x)
@@ -204,7 +204,10 @@ class TraceOps:
         centred = self.subtract(x, mean)
         stretch = self.shift(variance, 0.0)
         stretch = self.emit("RSQRT", (stretch,), self.tensors[stretch])
-        y = self._with_constant("MUL", self.multiply(centred, stretch), per_channel)
+        y = self.multiply(centred, stretch)
+        if not affine:
+            return y
+        y = self._with_constant("MUL", y, per_channel)
         return self._with_constant("ADD", y, per_channel)
 
     def channel_gates(self, x: int, kernel: int) -> int:
@@ -274,6 +277,63 @@ class TraceOps:
     def global_max(self, x: int) -> int:
         """See `Ops.global_max`."""
         return self._reduce("REDUCE_MAX", x, (1, 2))
+
+    def exp(self, x: int) -> int:
+        """See `Ops.exp`."""
+        return self.emit("EXP", (x,), self.tensors[x])
+
+    def divide(self, x: int, y: int) -> int:
+        """See `Ops.divide`."""
+        return self.emit("DIV", (x, y), self.tensors[x])
+
+    def attend(self, query: int, key: int, value: int) -> int:
+        """See `Ops.attend`."""
+        n, h, w, c = self.tensors[value].shape
+        q, k, v = (self._reshape(x, (n, h * w, self.channels(x))) for x in (query, key, value))
+        attrs = {"adj_x": False, "adj_y": True}
+        scores = self.emit("BATCH_MATMUL", (q, k), Tensor((n, h * w, h * w)), (), attrs)
+        weights = self.emit("SOFTMAX", (scores,), self.tensors[scores])
+        attrs = {"adj_x": False, "adj_y": False}
+        y = self.emit("BATCH_MATMUL", (weights, v), self.tensors[v], (), attrs)
+        return self._reshape(self._with_constant("MUL", y, (c,)), (n, h, w, c))
+
+    def unfold(self, x: int, side: int) -> int:
+        """See `Ops.unfold`."""
+        n, h, w, c = self.tensors[x].shape
+        if h % side or w % side:
+            raise GraphError(f"unfold: {h}x{w} does not divide by {side}")
+        x = self._reshape(x, (n, h // side, side, w // side, side, c))
+        x = self._transpose(x, (0, 2, 4, 1, 3, 5))
+        return self._reshape(x, (n, side * side, h * w // side**2, c))
+
+    def fold(self, x: int, side: int, height: int) -> int:
+        """See `Ops.fold`."""
+        n, _, columns, c = self.tensors[x].shape
+        width = columns * side**2 // height
+        x = self._reshape(x, (n, side, side, height // side, width // side, c))
+        x = self._transpose(x, (0, 3, 1, 4, 2, 5))
+        return self._reshape(x, (n, height, width, c))
+
+    def row_softmax(self, x: int) -> int:
+        """See `Ops.row_softmax`."""
+        shape = self.tensors[x].shape
+        x = self._reshape(x, shape[:3])
+        return self._reshape(self.emit("SOFTMAX", (x,), self.tensors[x]), shape)
+
+    def row_sum(self, x: int) -> int:
+        """See `Ops.row_sum`."""
+        return self._reduce("SUM", x, (2,))
+
+    def height(self, x: int) -> int:
+        """See `Ops.height`."""
+        return self.tensors[x].shape[1]
+
+    def _reshape(self, x: int, shape: Shape) -> int:
+        return self.emit("RESHAPE", (x,), Tensor(shape), (), {"shape": shape})
+
+    def _transpose(self, x: int, order: tuple[int, ...]) -> int:
+        shape = tuple(self.tensors[x].shape[axis] for axis in order)
+        return self.emit("TRANSPOSE", (x,), Tensor(shape), (), {"perm": order})
 
     def channel_mean(self, x: int) -> int:
         """See `Ops.channel_mean`."""

@@ -40,6 +40,12 @@ class PublishedRow:
     kind: str
 
 
+NEVER_SUBMITTED = PublishedRow(
+    "", "", None, None, None, None, None, None, None, None, kind="never submitted"
+)
+"""What is published of a network that took part in no challenge."""
+
+
 @cache
 def published_rows(task: Task) -> tuple[PublishedRow, ...]:
     """All rows of the task's table in the order of print; KeyError for another task."""

@@ -12,7 +12,7 @@ from spaces.ops.trace import trace
 from spaces.registry import Registry
 from spaces.unet_spaces import SPACES
 
-from .published import PublishedRow, Task, published_row
+from .published import NEVER_SUBMITTED, PublishedRow, Task, published_row
 
 Confidence = Literal["exact", "high", "medium", "low"]
 
@@ -26,7 +26,8 @@ BOKEH_INPUT = (1024, 1024, 3)
 class ZooSystem:
     """One submission or baseline as an inference graph.
 
-    `published_team`: its row in the task's published table. `input_shape`: (H, W, C)
+    `published_team`: its row in the task's published table; None for a network that was never
+    submitted, such as a teacher. `input_shape`: (H, W, C)
     at the challenge's resolution. `network`: `network(ops, x) -> y`.
     `architecture`: the same network as a point of a search space, where it is one.
     `parameters`: learned numbers of `network`.
@@ -37,7 +38,7 @@ class ZooSystem:
     name: str
     task: Task
     title: str
-    published_team: str
+    published_team: str | None
     input_shape: tuple[int, int, int]
     network: Callable[[Any, Any], Any]
     confidence: Confidence
@@ -47,7 +48,9 @@ class ZooSystem:
 
     @property
     def published(self) -> PublishedRow:
-        """The row of the published table."""
+        """The row of the published table; an empty one without a `published_team`."""
+        if self.published_team is None:
+            return NEVER_SUBMITTED
         return published_row(self.task, self.published_team)
 
     def trace(self, resolution: tuple[int, int] | None = None) -> Graph:

@@ -1,6 +1,8 @@
 """Systems of the learned-ISP challenge; importing a module registers its systems."""
 
 from . import casia as casia
+from . import casia_teacher as casia_teacher
+from . import channel as channel
 from . import dann_isp as dann_isp
 from . import enerzai_track1 as enerzai_track1
 from . import enerzai_track2 as enerzai_track2

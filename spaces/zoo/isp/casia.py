@@ -1,9 +1,9 @@
 """CASIA 1st: PUNET with three kinds of attention side by side, the student of a larger network.
 
-PUNET: MediaTek's baseline of the Mobile AI 2021 challenge, from PyNET. The teacher's
-self-attention over every pixel is not for inference.
+PUNET: MediaTek's baseline of the Mobile AI 2021 challenge, from PyNET.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from spaces.blocks.attention import cbam, channel_attention, efficient_channel_attention
@@ -14,14 +14,19 @@ _BASE = 48
 
 def network(ops: Any, x: Any) -> Any:
     """[1, H, W, 4] -> [1, 2H, 2W, 3]; H and W are multiples of 16."""
+    return punet(ops, x, attention=_three_attentions)
+
+
+def punet(ops: Any, x: Any, *, attention: Callable[[Any, Any], Any]) -> Any:
+    """The UNet of teacher and student, `attention(ops, x)` behind levels 2 to 5."""
     skips = [_block(ops, x, _BASE)]
     for level in (1, 2, 3):
         y = _block(ops, ops.max_pool(skips[-1]), _BASE << level)
-        skips.append(_three_attentions(ops, y))
+        skips.append(attention(ops, y))
     x = ops.max_pool(skips[-1])
     for _ in range(4):
         x = _block(ops, x, _BASE << 4)
-    x = _three_attentions(ops, x)
+    x = attention(ops, x)
     for level in (3, 2):
         x = _block(ops, _joined(ops, x, skips[level]), _BASE << level)
     x = _block(ops, _joined(ops, x, skips[1]), 2 * _BASE)

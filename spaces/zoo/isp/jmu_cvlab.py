@@ -6,6 +6,7 @@ CBAM: Woo et al., ECCV 2018.
 from typing import Any
 
 from spaces.blocks.attention import cbam
+from spaces.blocks.colour import gamma, tone_curve
 from spaces.zoo.system import ISP_INPUT, ZooSystem, register
 
 
@@ -17,20 +18,10 @@ def network(ops: Any, x: Any) -> Any:
     x = ops.activation(ops.conv(x, 16), "tanh")
     x = ops.activation(ops.conv(x, 16), "relu")
     x = ops.activation(ops.conv(x, 12), "relu")
-    x = _tone_curve(ops, _gamma(ops, ops.depth_to_space(x, 2)))
+    x = tone_curve(ops, gamma(ops, ops.depth_to_space(x, 2)))
     y = ops.activation(ops.conv(x, 32), "relu")
     y = cbam(ops, y, reduction=8)
     return ops.add(ops.activation(ops.conv(y, 3), "tanh"), x)
-
-
-def _gamma(ops: Any, x: Any) -> Any:
-    return ops.power(ops.shift(x, 1e-8), 1 / 2.2)
-
-
-def _tone_curve(ops: Any, x: Any) -> Any:
-    """3 x**2 - 2 x**3."""
-    square = ops.scale(ops.multiply(x, x), 3.0)
-    return ops.subtract(square, ops.scale(ops.power(x, 3.0), 2.0))
 
 
 register(

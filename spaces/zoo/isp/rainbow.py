@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from spaces.blocks.colour import colour_gains
 from spaces.zoo.system import ISP_INPUT, ZooSystem, register
 
 _WIDTHS = (6, 12, 24, 48)
@@ -15,7 +16,7 @@ def network(ops: Any, x: Any) -> Any:
         skips.append(x)
         x = ops.max_pool(x)
     x = _twice(ops, x, 2 * _WIDTHS[-1])
-    gains = _gains(ops, x)
+    gains = colour_gains(ops, x)
     for width, skip in zip(reversed(_WIDTHS), reversed(skips), strict=True):
         x = _twice(ops, ops.concat([ops.transposed_conv(x, width), skip]), width)
     return ops.multiply(ops.depth_to_space(ops.conv(x, 12), 2), gains)
@@ -25,14 +26,6 @@ def _twice(ops: Any, x: Any, width: int) -> Any:
     for _ in range(2):
         x = ops.activation(ops.conv(x, width), "relu")
     return x
-
-
-def _gains(ops: Any, x: Any) -> Any:
-    """White balance and brightness, [1, 1, 1, 3]."""
-    x = ops.global_average(x)
-    for width in (16, 16):
-        x = ops.activation(ops.conv(x, width, 1), "relu")
-    return ops.activation(ops.conv(x, 3, 1), "sigmoid")
 
 
 register(

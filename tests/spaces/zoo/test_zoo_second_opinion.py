@@ -9,7 +9,10 @@ from latency.gpu_names import gpu_named
 from latency.litert import disagreements, find_vulkan_driver, second_opinion
 from spaces.zoo import ZOO
 
-LARGE = {"casia": 64, "skd_vsp": 32, "mialgo_track2": 64, "pynet_bokeh": 64, "sensebrain": 64}
+LARGE = {
+    "casia": 64, "casia_teacher": 64, "channel": 64, "skd_vsp": 32, "mialgo_track2": 64,
+    "pynet_bokeh": 64, "sensebrain": 64, "vic": 64, "zjut_vision": 64,
+}  # fmt: skip
 """Systems of hundreds of kernels, half a minute each to compile in software, and a side of the
 input for them: what is refused does not depend on it. Asked with LENSNAS_EVERYTHING=1 only."""
 

@@ -83,6 +83,27 @@ MEASURED = {
         10505.102,
         "DEPTH_TO_SPACE 2 CONV_2D 57 SPACE_TO_DEPTH 1 STRIDED_SLICE 2 ADD 26 CONCATENATION 1",
     ),
+    "casia_teacher": (
+        13.265,
+        "CONV_2D 41 LEAKY_RELU 33 MAX_POOL_2D 4 RESHAPE 16 BATCH_MATMUL 8 SOFTMAX 4 MUL 5 ADD 7 "
+        "TRANSPOSE_CONV 5 CONCATENATION 4 TANH 1",
+    ),
+    "channel": (
+        # Assumed like the measured rebuild, which has 0.3 % fewer.
+        1059.166,
+        "CONV_2D 236 MEAN 53 LOGISTIC 53 MUL 53 ADD 56 DEPTHWISE_CONV_2D 2 SPACE_TO_DEPTH 3 "
+        "PRELU 5 DEPTH_TO_SPACE 4 CONCATENATION 1",
+    ),
+    "zjut_vision": (
+        959.255,
+        "CONV_2D 56 MEAN 66 SQUARED_DIFFERENCE 30 ADD 45 RSQRT 30 SUB 31 MUL 36 CONCATENATION 10 "
+        "TRANSPOSE_CONV 6 TANH 1 LOGISTIC 6 REDUCE_MAX 3",
+    ),
+    "vic": (
+        561.061,
+        "CONV_2D 80 LOGISTIC 25 MUL 85 DEPTHWISE_CONV_2D 9 ADD 71 RESHAPE 30 TRANSPOSE 6 MEAN 42 "
+        "SQUARED_DIFFERENCE 21 RSQRT 21 SUB 21 STRIDED_SLICE 27 SOFTMAX 9 SUM 9 RESIZE_BILINEAR 4",
+    ),
     "antins_cv": (0.708, "CONV_2D 6 DEPTH_TO_SPACE 3 ADD 2"),
     "enerzai_bokeh": (
         42.203,
@@ -100,10 +121,21 @@ MEASURED = {
         "ADD 166 RSQRT 76 SUB 76 MUL 153 TRANSPOSE_CONV 9 CONCATENATION 30 TANH 1",
     ),
 }
+# A teacher is for patches, on which it was measured; its scores would be huge on a frame.
+MEASURED_ON = {"casia_teacher": (128, 128)}
 # Constants of the file that are not learned: wavelet filters, zero biases.
-NOT_LEARNED = {"casia": 8, "skd_vsp": 2 * (12 * 12 + 12), "sensebrain": 1024 + 512 + 256 + 128}
-# The published file holds a depth network too, which is outside the graph.
-MORE_IN_THE_FILE = {"sensebrain"}
+NOT_LEARNED = {
+    "casia": 8,
+    "skd_vsp": 2 * (12 * 12 + 12),
+    "sensebrain": 1024 + 512 + 256 + 128,
+    # Gauss and Sobel; the transforms of 4, 64 and 128 channels, and back to 128, 64 and 4.
+    "channel": 2 * (4 * 9 + 4) + 2 * sum(c * c + c for c in (16, 256, 512)),
+    # Zero biases of convolutions that have none, and of VIC's layer norms the epsilons.
+    "zjut_vision": 8_343 - 30,
+    "vic": 256 + 384 + 512 + 4 * 256,
+}
+# The published file holds a depth network too, which is outside the graph; or it has 8 bits.
+SIZE_IS_ANOTHERS = {"sensebrain", "zjut_vision"}
 SMALL = [name for name in ZOO if ZOO[name].parameters < 400_000]
 
 
@@ -119,7 +151,7 @@ def test_every_system_has_a_measured_rebuild():
 @pytest.mark.parametrize("name", list(ZOO))
 def test_traced_cost_and_ops_are_the_measured_ones(name):
     gmac, kinds = MEASURED[name]
-    graph = ZOO[name].trace()
+    graph = ZOO[name].trace(MEASURED_ON.get(name))
     # Half a digit of the measurement's three decimals.
     assert graph.macs / 1e9 == pytest.approx(gmac, abs=0.00055)
     counted = Counter(op.kind for op in graph.ops if op.kind != "RELU")
@@ -158,16 +190,29 @@ def test_parameters_of_the_trace(name):
     assert learned == system.parameters
 
 
-@pytest.mark.parametrize("name", list(ZOO))
+@pytest.mark.parametrize("name", [n for n in ZOO if ZOO[n].published_team])
 def test_published_row_exists_and_the_file_size_fits(name):
     """fp32 weights are never more than the published MiB; for large networks they nearly are it."""
     system = ZOO[name]
     row = system.published
     assert row in published_rows(system.task)
     weights_mb = 4 * system.parameters / 2**20
+    if name in SIZE_IS_ANOTHERS:
+        return
     assert weights_mb <= 1.08 * row.size_mb
-    if weights_mb > 1 and name not in MORE_IN_THE_FILE:
+    if weights_mb > 1:
         assert weights_mb >= 0.9 * row.size_mb
+
+
+def test_zjut_visions_file_has_a_byte_a_weight():
+    system = ZOO["zjut_vision"]
+    assert system.parameters / 2**20 == pytest.approx(system.published.size_mb, rel=0.03)
+
+
+def test_a_teacher_has_an_empty_row():
+    row = ZOO["casia_teacher"].published
+    assert row.kind == "never submitted"
+    assert {row.psnr_db, row.gpu_ms, row.size_mb} == {None}
 
 
 @pytest.mark.parametrize("name", [n for n in ZOO if ZOO[n].architecture])
