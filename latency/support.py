@@ -103,6 +103,13 @@ def _convolution(op: Op, tensors: tuple[Tensor, ...]) -> str | None:
     return None if min(stride) > 0 else f"stride {stride}"
 
 
+def _transposed_convolution(op: Op, tensors: tuple[Tensor, ...]) -> str | None:
+    """Version 4 came with fused activations; the delegate knows 3, as LiteRT says of such files."""
+    if op.attrs.get("activation"):
+        return "an activation fused into it; the GPU takes it after a convolution, or leaky ReLU"
+    return _convolution(op, tensors)
+
+
 def _weights_fit(kind: str, weights: Shape, channels_in: int, channels_out: int) -> bool:
     if kind == "DEPTHWISE_CONV_2D":
         return weights[3] == channels_out and channels_out % channels_in == 0
@@ -233,7 +240,8 @@ _CHECKS: Mapping[str, Check | None] = {
     **dict.fromkeys(_UNCHECKED),
     **dict.fromkeys(BINARY, _binary),
     **dict.fromkeys(REDUCTIONS, _one_runtime_input),
-    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV"), _convolution),
+    **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), _convolution),
+    "TRANSPOSE_CONV": _transposed_convolution,
     **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), _pool),
     **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD"), _pad),
     **dict.fromkeys(("DEPTH_TO_SPACE", "SPACE_TO_DEPTH"), _block),

@@ -44,7 +44,12 @@ def save_weights(directory: Path, weights: Sequence[np.ndarray]) -> None:
 
 def load_weights(directory: Path) -> list[np.ndarray]:
     """Inverse of `save_weights`; FileNotFoundError where there are none."""
-    with np.load(directory / WEIGHTS, allow_pickle=False) as arrays:
+    return read_weights(directory / WEIGHTS)
+
+
+def read_weights(path: str | Path) -> list[np.ndarray]:
+    """The same from a file anywhere; OSError or ValueError for one that holds no weights."""
+    with np.load(path, allow_pickle=False) as arrays:
         return [arrays[name] for name in sorted(arrays.files)]
 
 

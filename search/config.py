@@ -12,10 +12,11 @@ from latency import load_profile
 from search.errors import UserError
 from search.samplers.registry import SAMPLERS
 from search.tasks import TASKS, Task
-from search.training.recipe import Recipe
+from search.training.recipe import BOKEH_NAMES, Recipe
 from spaces.architecture import Value
 from spaces.space import SearchSpace
 from spaces.unet_spaces import SPACES
+from spaces.zoo import ZOO
 
 MAX_YAML_BYTES = 1_000_000
 
@@ -124,6 +125,7 @@ class StudyConfig(_Section):
         space = self.search_space()
         if space.input_channels != TASKS[self.task].input_shape[2]:
             raise ValueError(f"space {space.name} does not take the input of task {self.task}")
+        _check_training(self.training, TASKS[self.task])
         if self.pruning and self.pruning.rungs[-1] >= self.training.steps:
             raise ValueError("pruning.rungs must lie below training.steps")
         try:
@@ -186,6 +188,24 @@ def _readable(error: Any) -> str:
     given = error.get("input")
     shown = f" (got {given!r})" if place and isinstance(given, str | int | float) else ""
     return f"{place}: {message}{shown}" if place else message
+
+
+def _check_training(recipe: Recipe, task: Task) -> None:
+    """What a recipe needs besides itself is there before anything is trained."""
+    for name, path in recipe.perceptual_weights.items():
+        if path != "imagenet" and not Path(path).is_file():
+            raise ValueError(f"training.perceptual_weights: no file {path} for {name}")
+    bokeh = sorted(recipe.loss_names.intersection(BOKEH_NAMES))
+    if bokeh and task.scale != 1:
+        raise ValueError(f"training.loss: {bokeh[0]} needs photographs as inputs, not RAW")
+    teacher = recipe.teacher
+    if teacher is None:
+        return
+    _require(teacher.system, ZOO, "zoo system")
+    if ZOO[teacher.system].task != task.name:
+        raise ValueError(f"training.teacher: {teacher.system} is not of the task {task.name}")
+    if teacher.weights is not None and not Path(teacher.weights).is_file():
+        raise ValueError(f"training.teacher: no file {teacher.weights}")
 
 
 def _require(name: str, registry: Any, noun: str) -> None:

@@ -120,17 +120,18 @@ def validation_arrays(
         raise UserError(f"the validation limit must be at least 1, got {limit}")
     chosen = evenly_spaced(len(source), limit)
     first_input, first_target = source.read(chosen[0])
-    needed = len(chosen) * (4 * first_input.size + first_target.size)
+    encoded = encode(first_input)
+    needed = len(chosen) * (encoded.nbytes + first_target.size)
     if needed > VALIDATION_LIMIT_BYTES:
         raise UserError(
             f"{len(chosen)} validation pairs need {needed / 2**30:.0f} GiB of memory: limit them "
             f"to {VALIDATION_LIMIT_BYTES * len(chosen) // needed}"
         )
-    x = np.empty((len(chosen), *first_input.shape), np.float32)
+    x = np.empty((len(chosen), *encoded.shape), np.float32)
     y = np.empty((len(chosen), *first_target.shape), np.uint8)
     for row, index in enumerate(chosen):
         network_input, target = source.read(index)
-        if network_input.shape != x.shape[1:] or target.shape != y.shape[1:]:
+        if network_input.shape != first_input.shape or target.shape != y.shape[1:]:
             raise UserError(
                 f"{source.meta.dataset}: validation pair {index} is {target.shape[:2]}, "
                 f"the first is {first_target.shape[:2]}; they must be of one size"

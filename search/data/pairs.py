@@ -135,6 +135,24 @@ def encoder_for(source: PairMeta | Sensor, encoding: Encoding | None = None) -> 
     return lambda packed: encode_raw(packed, sensor, raw_encoding)
 
 
+def for_channels(encode: Encoder, source: PairMeta, channels: int) -> Encoder:
+    """`encode` for a network of `channels` inputs: RGB gets an empty plane where it wants depth.
+
+    No data set here has depth. Raises `UserError` where the channels do not fit otherwise.
+    """
+    found = 3 if source.sensor is None else 4
+    if channels == found:
+        return encode
+    if (found, channels) != (3, 4):
+        raise UserError(f"{source.dataset} has {found} channels, the network takes {channels}")
+
+    def with_empty_depth(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        rgb = encode(images)
+        return np.concatenate([rgb, np.zeros_like(rgb[..., :1])], axis=-1)
+
+    return with_empty_depth
+
+
 def _encode_rgb(rgb: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return rgb.astype(np.float32) / np.float32(255)
 

@@ -23,7 +23,7 @@ import tensorflow as tf
 from search.artifacts import save_preview, save_weights
 from search.data.batches import validation_arrays
 from search.data.isp import quick_look
-from search.data.pairs import Encoder, PairSource, encoder_for
+from search.data.pairs import Encoder, PairSource, encoder_for, for_channels
 from search.data.sample import evenly_spaced
 from search.errors import UserError
 from search.networks import candidate
@@ -33,6 +33,7 @@ from search.training.loop import (
     predict_images,
     train,
 )
+from search.training.teaching import make_teacher
 from spaces.ops.keras_backend import Network
 
 from .data import open_pairs
@@ -67,9 +68,10 @@ def _run(job: Job, pipe: Connection) -> Trained:
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(job.seed)
     pairs, held_out = open_pairs(job.data, "train"), open_pairs(job.data, "val")
-    encode = encoder_for(pairs.meta, job.recipe.encoding)
-    inputs, targets = validation_arrays(held_out, encode, job.data.validation_images)
     network = candidate(job.architecture)
+    encode = encoder_for(pairs.meta, job.recipe.encoding)
+    encode = for_channels(encode, pairs.meta, network.input_channels)
+    validation = Validation(*validation_arrays(held_out, encode, job.data.validation_images))
     model = Network(network.network, network.input_channels)
 
     def keep_going(step: int, psnr_db: float) -> bool:
@@ -82,9 +84,10 @@ def _run(job: Job, pipe: Connection) -> Trained:
         job.recipe,
         pairs,
         encode,
-        Validation(inputs, targets),
+        validation,
         seed=job.seed,
         residual=network.residual,
+        teacher=make_teacher(job.recipe, pairs, encode, validation, seed=job.seed),
         rungs=job.rungs,
         keep_going=keep_going,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,16 +14,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from search.data.alignment import best_aligned
 from search.data.batches import train_batches
 from search.data.pairs import Encoder, PairSource
 from spaces.ops.keras_backend import Network
 
 from .closed_form import fit_output_layers
-from .losses import LOSSES, Loss
-from .losses.perceptual import perceptual_loss
+from .goal import Goal, goals
 from .metrics import psnr_db
 from .recipe import Recipe
+from .schedule import Schedule, learning_rates
 from .ssim import ssim
+from .tricks import Sight
 
 EVALUATION_BATCH = 8
 EXPLODED = 1e6
@@ -69,10 +72,13 @@ def train(
     *,
     seed: int,
     residual: bool = False,
+    teacher: Network | None = None,
     rungs: Sequence[int] = (),
     keep_going: KeepGoing = lambda step, psnr: True,
 ) -> Outcome:
     """Train `model` in place by `recipe`; it ends with the averaged weights.
+
+    `teacher`: trained, where the recipe has one (`make_teacher`).
 
     At every step in `rungs` the averaged weights are evaluated on the first
     `recipe.rung_images` validation images and `keep_going` decides.
@@ -80,6 +86,7 @@ def train(
     Raises TrainingDivergedError on a loss that is not finite or has exploded.
     """
     clock = _Clock()
+    source = best_aligned(source, recipe.keep_pairs)
     batches = train_batches(
         source,
         encode,
@@ -91,25 +98,32 @@ def train(
     )
     if recipe.closed_form_images:
         _initialise(model, recipe, source, encode, seed, residual)
-    clock.lap("initialise")
+    batches = iter(batches)
+    first = next(batches)
+    stages = goals(recipe, model, first[0], teacher=teacher, seed=seed)
+    variables = _variables(model, stages)
     optimizer = _optimizer(recipe)
-    step_function = _step_function(model, optimizer, recipe)
+    optimizer.build(variables)
+    clock.lap("initialise")
     predict = _predictor(model)
     curve: list[tuple[int, float]] = []
-    for step, (x, y) in enumerate(batches, start=1):
-        loss = float(step_function(x, y))
-        clock.lap("first_step" if step == 1 else "steps")
+    for step, (x, y) in enumerate(itertools.chain([first], batches), start=1):
+        begins = [stage for stage in stages if stage.steps.start == step - 1]
+        if begins:
+            step_function = _step_function(model, optimizer, variables, begins[0])
+        loss = float(step_function(x, y, tf.constant(step - 1)))
+        clock.lap("first_step" if begins else "steps")
         if not math.isfinite(loss) or abs(loss) > EXPLODED:
             raise TrainingDivergedError(f"the loss became {loss:g} at step {step}")
         if step in rungs and step < recipe.steps:
-            with averaged_weights(model, optimizer):
+            with averaged_weights(variables, optimizer):
                 psnr = float(np.mean(_evaluate(predict, validation, recipe.rung_images)[0]))
             curve.append((step, psnr))
             clock.lap("validate")
             if not keep_going(step, psnr):
                 return Outcome(curve, pruned_at=step, seconds=clock.seconds)
             clock.lap("wait")
-    optimizer.finalize_variable_values(model.trainable_variables)
+    optimizer.finalize_variable_values(variables)
     psnrs, ssims = _evaluate(predict, validation, with_ssim=True)
     psnr = float(np.mean(psnrs))
     if not math.isfinite(psnr):
@@ -141,47 +155,48 @@ def _initialise(
 
 
 def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Adam with warm-up, cosine to zero, gradient clipping and weight averaging."""
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=recipe.learning_rate / max(1, recipe.warmup_steps),
-        decay_steps=recipe.steps - recipe.warmup_steps,
-        warmup_target=recipe.learning_rate,
-        warmup_steps=recipe.warmup_steps,
-    )
+    """Adam by the recipe's schedule, with gradient clipping and weight averaging."""
     averaging = (
         {"use_ema": True, "ema_momentum": recipe.ema_momentum} if recipe.ema_momentum else {}
     )
-    return keras.optimizers.Adam(schedule, global_clipnorm=recipe.clip_norm, **averaging)
-
-
-def _loss(recipe: Recipe) -> Loss:
-    """The recipe's loss, or the weighted sum of its losses."""
-    if isinstance(recipe.loss, str):
-        return _one_loss(recipe.loss, recipe)
-    terms = [(_one_loss(name, recipe), weight) for name, weight in recipe.loss.items()]
-    return lambda target, prediction: sum(
-        weight * loss(target, prediction) for loss, weight in terms
+    return keras.optimizers.Adam(
+        Schedule(learning_rates(recipe)),
+        global_clipnorm=recipe.clip_norm,
+        weight_decay=recipe.weight_decay or None,
+        **averaging,
     )
 
 
-def _one_loss(name: str, recipe: Recipe) -> Loss:
-    if name in recipe.perceptual_weights:
-        return perceptual_loss(name, recipe.perceptual_weights[name])
-    return LOSSES[name]
+def _variables(model: Network, stages: Sequence[Goal]) -> list[Any]:
+    """What is trained: the network's, then what only training has, each once."""
+    tricks = {id(trick): trick for stage in stages for trick in stage.tricks}
+    return list(model.trainable_variables) + [
+        variable for trick in tricks.values() for variable in trick.variables
+    ]
 
 
 def _step_function(
-    model: Network, optimizer: keras.optimizers.Optimizer, recipe: Recipe
-) -> Callable[[Any, Any], Any]:
-    loss_function = _loss(recipe)
-    variables = model.trainable_variables
-    optimizer.build(variables)
+    model: Network, optimizer: keras.optimizers.Optimizer, variables: list[Any], goal: Goal
+) -> Callable[[Any, Any, Any], Any]:
+    def run(x: Any) -> Any:
+        return model.taps(x, training=True)
 
-    @tf.function
-    def step(x: Any, y: Any) -> Any:
+    # Without autograph, which would wrap the errors that users should read.
+    @tf.function(autograph=False)
+    def step(x: Any, y: Any, index: Any) -> Any:
         with tf.GradientTape() as tape:
-            loss = loss_function(y, model(x, training=True))
-        optimizer.apply(tape.gradient(loss, variables), variables)
+            prediction, taps = run(goal.shown(x, index))
+            sight = Sight(x, goal.wanted(x, y), prediction, taps, run, index)
+            loss = goal.total(sight)
+        gradients = tape.gradient(loss, variables)
+        # A stage need not reach every variable; the optimiser wants a gradient of each.
+        reached = [
+            tf.zeros(v.shape) if g is None else g for g, v in zip(gradients, variables, strict=True)
+        ]
+        optimizer.apply(reached, variables)
+        for trick in goal.tricks:
+            if trick.update is not None:
+                trick.update(sight)
         return loss
 
     return step
@@ -216,14 +231,16 @@ def _evaluate(
 
 
 @contextmanager
-def averaged_weights(model: Network, optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
-    """Within, `model` holds the optimiser's averaged weights; after, the current ones again."""
-    current = [variable.numpy() for variable in model.trainable_variables]
-    optimizer.finalize_variable_values(model.trainable_variables)
+def averaged_weights(
+    variables: Sequence[Any], optimizer: keras.optimizers.Optimizer
+) -> Iterator[None]:
+    """Within, the trained `variables` are the optimiser's averages; after, the current ones."""
+    current = [variable.numpy() for variable in variables]
+    optimizer.finalize_variable_values(variables)
     try:
         yield
     finally:
-        for variable, value in zip(model.trainable_variables, current, strict=True):
+        for variable, value in zip(variables, current, strict=True):
             variable.assign(value)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -13,24 +14,87 @@ LOSS_NAMES = (
 )  # fmt: skip
 """The losses of `search.training.losses`, which needs TensorFlow and cannot be imported here."""
 
-
 PERCEPTUAL_NAMES = ("vgg19", "resnet50")
 """Losses that need the weights of a classifier; those of `losses.perceptual`."""
 
+BOKEH_NAMES = ("bokeh_foreground", "bokeh_edge", "bokeh_blur")
+"""Losses that need the photograph too, so RGB inputs; those of `losses.bokeh`."""
 
-class Recipe(BaseModel):
+ALL_LOSSES = LOSS_NAMES + PERCEPTUAL_NAMES + BOKEH_NAMES
+
+LossChoice = str | dict[str, float]
+"""One loss, or several with their weights."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stage(_Part):
+    """A part of the training with a goal of its own; what is not given is the recipe's."""
+
+    share: float = Field(1.0, gt=0, description="of the steps, relative to the other stages'")
+    loss: LossChoice | None = None
+    learning_rate_factor: float = Field(1.0, gt=0, le=100)
+    masked: float = Field(
+        0.0, ge=0, lt=1, description="share of the input hidden behind 3x3 squares: SYENet"
+    )
+    target: Literal["image", "input"] = Field(
+        "image", description="input: learn to hand the photograph through first: VIC"
+    )
+    alone: bool = Field(False, description="without the recipe's teacher, critics and domain")
+    level: str | None = Field(
+        None, description="features by their tap's name, to an image of their size: PyNET"
+    )
+
+    @field_validator("loss")
+    @classmethod
+    def _known(cls, loss: LossChoice | None) -> LossChoice | None:
+        return None if loss is None else known_losses(loss)
+
+
+class Teacher(_Part):
+    """A published system whose output and features are imitated; CASIA's distillation."""
+
+    system: str
+    weights: str | None = Field(None, description="an .npz of `lensnas`; without it, it is trained")
+    steps: int | None = Field(None, ge=1, description="of its own training; default: the recipe's")
+    output: float = Field(1.0, ge=0, description="weight of mean |output - teacher's|")
+    features: float = Field(0.0, ge=0, description="weight of the same on equally named taps")
+
+
+class Adversarial(_Part):
+    """WGAN-GP with patch discriminators of several depths; Sensebrain, ZJUT-Vision."""
+
+    weight: float = Field(gt=0)
+    depths: tuple[int, ...] = Field((3, 5), min_length=1)
+    width: int = Field(64, ge=4, le=512)
+    penalty: float = Field(1.0, ge=0)
+    learning_rate: float = Field(1e-4, gt=0, lt=1)
+
+
+class Domain(_Part):
+    """Features that do not tell one camera from another: DANN-ISP, gradient reversal.
+
+    The other camera sees the same images with its channels times a gain each.
+    """
+
+    weight: float = Field(gt=0)
+    features: str = Field("bottleneck", description="name of the tap that is judged")
+    gain_spread: float = Field(0.3, gt=0, lt=1, description="gains of 1 - spread to 1 + spread")
+
+
+class Recipe(_Part):
     """Everything that decides what a training run does, given an architecture, data and a seed.
 
     The defaults are what ranked best in brief training on the sample data: a PSNR
     loss, output layers solved in closed form, a schedule to zero, averaged weights.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     steps: int = Field(600, ge=1, le=10_000_000)
     batch: int = Field(8, ge=1, le=4096)
     crop: int = Field(64, ge=16, le=4096, description="side in output pixels")
-    loss: str | dict[str, float] = Field(
+    loss: LossChoice = Field(
         "psnr", description="one loss, or several with their weights: {l1: 1, ms_ssim: 0.2}"
     )
     perceptual_weights: dict[str, str] = Field(
@@ -38,7 +102,10 @@ class Recipe(BaseModel):
         description="for vgg19 and resnet50: a file, or 'imagenet' to let Keras download them",
     )
     learning_rate: float = Field(2e-3, gt=0, lt=1)
+    schedule: Literal["cosine", "steps", "restarts", "constant"] = "cosine"
+    halvings: int = Field(4, ge=1, le=100, description="of the learning rate, schedule: steps")
     warmup_steps: int = Field(20, ge=0)
+    weight_decay: float = Field(0.0, ge=0, lt=1)
     clip_norm: float = Field(1.0, gt=0)
     ema_momentum: float = Field(0.98, ge=0, lt=1)
     closed_form_images: int = Field(
@@ -49,24 +116,28 @@ class Recipe(BaseModel):
     )
     rung_images: int = Field(16, ge=1, description="validation images at a rung")
     augment: bool = True
+    keep_pairs: float = Field(
+        1.0, gt=0, le=1, description="share of training pairs kept, the best aligned"
+    )
+    stages: tuple[Stage, ...] = Field((), description="one after the other; none is one stage")
+    teacher: Teacher | None = None
+    adversarial: Adversarial | None = None
+    domain: Domain | None = None
 
     @field_validator("loss")
     @classmethod
-    def _known_losses(cls, loss: str | dict[str, float]) -> str | dict[str, float]:
-        weights = {loss: 1.0} if isinstance(loss, str) else loss
-        for name, weight in weights.items():
-            if name not in LOSS_NAMES + PERCEPTUAL_NAMES:
-                known = ", ".join(LOSS_NAMES + PERCEPTUAL_NAMES)
-                raise ValueError(f"no loss called {name!r}; there are: {known}")
-            if not 0 < weight < math.inf:
-                raise ValueError(f"the weight of {name} is {weight:g}, not above 0")
-        if not weights:
-            raise ValueError("no loss at all")
-        return loss
+    def _known(cls, loss: LossChoice) -> LossChoice:
+        return known_losses(loss)
+
+    @property
+    def loss_names(self) -> set[str]:
+        """Of all stages."""
+        choices = [self.loss, *(stage.loss for stage in self.stages if stage.loss is not None)]
+        return {name for choice in choices for name in weights_of(choice)}
 
     @model_validator(mode="after")
     def _weights_of_classifiers(self) -> Recipe:
-        names = {self.loss} if isinstance(self.loss, str) else set(self.loss)
+        names = self.loss_names
         missing = sorted(names.intersection(PERCEPTUAL_NAMES) - self.perceptual_weights.keys())
         if missing:
             raise ValueError(
@@ -83,4 +154,45 @@ class Recipe(BaseModel):
             raise ValueError("crop must be a multiple of 64, so that every level divides it")
         if self.warmup_steps >= self.steps:
             raise ValueError("warmup_steps must be fewer than steps")
+        if len(self.stages) > self.steps:
+            raise ValueError(f"{len(self.stages)} stages need more than {self.steps} steps")
         return self
+
+    def shortened(self, steps: int) -> Recipe:
+        """The same recipe over `steps`, of which warm-up takes no more than a tenth."""
+        warmup = min(self.warmup_steps, steps // 10)
+        return self.model_copy(update={"steps": steps, "warmup_steps": warmup})
+
+    def without(self, losses: Iterable[str]) -> Recipe:
+        """The same recipe without some losses, wherever others remain."""
+        left_out = set(losses)
+        document: dict[str, Any] = self.model_dump()
+        document["perceptual_weights"] = {
+            name: path for name, path in self.perceptual_weights.items() if name not in left_out
+        }
+        for part in (document, *document["stages"]):
+            if part["loss"] is not None:
+                part["loss"] = _remaining(part["loss"], left_out)
+        return Recipe.model_validate(document)
+
+
+def weights_of(loss: LossChoice) -> dict[str, float]:
+    """Every loss with its weight."""
+    return {loss: 1.0} if isinstance(loss, str) else loss
+
+
+def known_losses(loss: LossChoice) -> LossChoice:
+    """`loss`; ValueError for a name or a weight that cannot be."""
+    for name, weight in weights_of(loss).items():
+        if name not in ALL_LOSSES:
+            raise ValueError(f"no loss called {name!r}; there are: {', '.join(ALL_LOSSES)}")
+        if not 0 < weight < math.inf:
+            raise ValueError(f"the weight of {name} is {weight:g}, not above 0")
+    if not weights_of(loss):
+        raise ValueError("no loss at all")
+    return loss
+
+
+def _remaining(loss: LossChoice, left_out: set[str]) -> LossChoice:
+    kept = {name: weight for name, weight in weights_of(loss).items() if name not in left_out}
+    return kept or loss

@@ -17,7 +17,7 @@ def distillation_block(ops: Any, x: Any) -> Any:
     kept = []
     for _ in range(3):
         kept.append(ops.activation(ops.conv(x, width // 2, 1), "leaky_relu"))
-        x = ops.activation(ops.add(ops.conv(x, width), x), "leaky_relu")
+        x = ops.activation(ops.add(ops.conv(x, width, init="small"), x), "leaky_relu")
     kept.append(ops.activation(ops.conv(x, width // 2), "leaky_relu"))
     return channel_spatial_attention(ops, ops.conv(ops.concat(kept), width, 1))
 
@@ -33,7 +33,7 @@ def dense_block(ops: Any, x: Any, layers: int = 3, growth: int | None = None) ->
     for _ in range(layers):
         y = ops.concat(seen) if len(seen) > 1 else x
         seen.append(ops.activation(ops.conv(y, growth or max(1, width // 2)), "relu"))
-    return ops.add(ops.conv(ops.concat(seen), width, 1), x)
+    return ops.add(ops.conv(ops.concat(seen), width, 1, init="small"), x)
 
 
 def dense_group(ops: Any, x: Any, blocks: int) -> Any:
@@ -47,4 +47,4 @@ def dense_group(ops: Any, x: Any, blocks: int) -> Any:
         outputs.append(y)
     mixed = ops.concat(outputs) if blocks > 1 else y
     width = ops.channels(x)
-    return ops.add(ops.conv(ops.conv(mixed, width, 1), width), x)
+    return ops.add(ops.conv(ops.conv(mixed, width, 1), width, init="small"), x)

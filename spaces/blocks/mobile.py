@@ -21,8 +21,9 @@ def inverted_residual(ops: Any, x: Any, width: int, *, expansion: int = 2, strid
     """
     y = swish(ops, ops.conv(x, expansion * ops.channels(x), 1))
     y = swish(ops, ops.depthwise(y, 3, stride=stride))
-    y = ops.conv(y, width, 1)
-    return ops.add(x, y) if stride == 1 and width == ops.channels(x) else y
+    if stride != 1 or width != ops.channels(x):
+        return ops.conv(y, width, 1)
+    return ops.add(x, ops.conv(y, width, 1, init="small"))
 
 
 def mobilevit_v2(
@@ -42,7 +43,7 @@ def mobilevit_v2(
     for _ in range(layers):
         x = ops.add(x, attend(ops, ops.layer_norm(x)))
         y = swish(ops, ops.conv(ops.layer_norm(x), 2 * attention_width, 1))
-        x = ops.add(x, ops.conv(y, attention_width, 1))
+        x = ops.add(x, ops.conv(y, attention_width, 1, init="small"))
     x = ops.layer_norm(x)
     if not delegable:
         x = ops.fold(x, 2, height)
@@ -64,7 +65,7 @@ def _attention_in_rows(ops: Any, x: Any) -> Any:
     weights = ops.row_softmax(ops.channel_range(qkv, 0, 1))
     context = ops.row_sum(ops.multiply(ops.channel_range(qkv, 1, 1 + width), weights))
     value = ops.activation(ops.channel_range(qkv, 1 + width, 1 + 2 * width), "relu")
-    return ops.conv(ops.multiply(value, context), width, 1)
+    return ops.conv(ops.multiply(value, context), width, 1, init="small")
 
 
 def _attention_in_place(ops: Any, x: Any) -> Any:
@@ -80,7 +81,7 @@ def _attention_in_place(ops: Any, x: Any) -> Any:
     context = ops.divide(ops.global_average(ops.multiply(key, weights)), total)
     value = ops.activation(ops.channel_range(qkv, 1 + width, 1 + 2 * width), "relu")
     y = ops.multiply(ops.space_to_depth(value, 2), context)
-    return ops.conv(ops.depth_to_space(y, 2), width, 1)
+    return ops.conv(ops.depth_to_space(y, 2), width, 1, init="small")
 
 
 def _repeated(places: int, times: int) -> tuple[tuple[float, ...], ...]:

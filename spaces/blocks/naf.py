@@ -14,9 +14,9 @@ def naf_block(ops: Any, x: Any) -> Any:
     width = ops.channels(x)
     y = ops.depthwise(ops.conv(ops.layer_norm(x), 2 * width, 1), 3)
     y = simple_channel_attention(ops, simple_gate(ops, y))
-    x = ops.add(x, ops.conv(y, width, 1))
+    x = ops.add(x, ops.conv(y, width, 1, init="small"))
     y = simple_gate(ops, ops.conv(ops.layer_norm(x), 2 * width, 1))
-    return ops.add(x, ops.conv(y, width, 1))
+    return ops.add(x, ops.conv(y, width, 1, init="small"))
 
 
 def simple_gate(ops: Any, x: Any) -> Any:

@@ -10,7 +10,8 @@ from .attention import channel_attention
 def residual_block(ops: Any, x: Any) -> Any:
     """3x3, ReLU, 3x3, plus the input: EDSR, Lim et al., CVPR workshops 2017."""
     width = ops.channels(x)
-    return ops.add(ops.conv(ops.activation(ops.conv(x, width), "relu"), width), x)
+    y = ops.activation(ops.conv(x, width), "relu")
+    return ops.add(ops.conv(y, width, init="small"), x)
 
 
 def residual_group(ops: Any, x: Any, blocks: int) -> Any:
@@ -21,13 +22,13 @@ def residual_group(ops: Any, x: Any, blocks: int) -> Any:
     y = x
     for _ in range(blocks):
         y = residual_block(ops, y)
-    return ops.add(ops.conv(y, ops.channels(x)), x)
+    return ops.add(ops.conv(y, ops.channels(x), init="small"), x)
 
 
 def attention_block(ops: Any, x: Any) -> Any:
     """A residual block with channel attention before its sum, reduction 16: RCAB of RCAN."""
     width = ops.channels(x)
-    y = ops.conv(ops.activation(ops.conv(x, width), "relu"), width)
+    y = ops.conv(ops.activation(ops.conv(x, width), "relu"), width, init="small")
     return ops.add(channel_attention(ops, y, reduction=16), x)
 
 
@@ -36,4 +37,4 @@ def attention_group(ops: Any, x: Any, blocks: int) -> Any:
     y = x
     for _ in range(blocks):
         y = attention_block(ops, y)
-    return ops.add(ops.conv(y, ops.channels(x)), x)
+    return ops.add(ops.conv(y, ops.channels(x), init="small"), x)

@@ -88,6 +88,11 @@ class KerasOps:
             self.taps[name] = x
         return layer(x)
 
+    def tap(self, x: Any, name: str) -> Any:
+        """See `Ops.tap`."""
+        self.taps[name] = x
+        return x
+
     def depthwise(self, x: Any, kernel: int = 3, *, stride: int = 1) -> Any:
         """See `Ops.depthwise`."""
         layer = self._layer(
@@ -383,12 +388,13 @@ class Network(keras.Model):  # type: ignore[misc]
         ]
         return Network(self._network, self._input_channels, parts=parts)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Any, with_taps: bool = False) -> Any:
         """Run the network; image sizes are static in every traced function."""
-        return self._network(KerasOps(self.parts), inputs)
-
-    def taps(self, inputs: Any) -> tuple[Any, dict[str, Any]]:
-        """The output and the input tensors of every named layer."""
         ops = KerasOps(self.parts)
         output = self._network(ops, inputs)
-        return output, ops.taps
+        return (output, ops.taps) if with_taps else output
+
+    def taps(self, inputs: Any, *, training: bool = False) -> tuple[Any, dict[str, Any]]:
+        """The output, and by name the inputs of every named layer and what was tapped."""
+        output, taps = self(inputs, with_taps=True, training=training)
+        return output, taps

@@ -17,7 +17,7 @@ T = TypeVar("T")
 Padding = Literal["same", "valid"]
 Interpolation = Literal["nearest", "bilinear"]
 Activation = Literal["linear", "relu", "leaky_relu", "prelu", "hard_swish", "tanh", "sigmoid"]
-Init = Literal["default", "random", "identity", "zeros"]
+Init = Literal["default", "random", "small", "identity", "zeros"]
 Branches = Literal["erep", "repvgg", "ecb"]
 
 LEAKY_SLOPE = 0.2
@@ -49,6 +49,10 @@ class Ops(Protocol[T]):
         With `branches` it is trained as several and merged for inference (stride 1, same
         padding, with bias): "erep" of SYENet, "repvgg", "ecb" (3x3 only).
         """
+        ...
+
+    def tap(self, x: T, name: str) -> T:
+        """`x` itself, which training finds by `name`: features to distil or to judge."""
         ...
 
     def depthwise(self, x: T, kernel: int = 3, *, stride: int = 1) -> T:

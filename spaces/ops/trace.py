@@ -6,6 +6,7 @@ except that activations stay ops of their own (`lower` splits fused ones anyway)
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -77,6 +78,10 @@ class TraceOps:
             "CONV_2D", (x,), *_conv(self.tensors[x].shape, channels, kernel, stride, padding)
         )
 
+    def tap(self, x: int, name: str) -> int:
+        """See `Ops.tap`."""
+        return x
+
     def depthwise(self, x: int, kernel: int = 3, *, stride: int = 1) -> int:
         """See `Ops.depthwise`."""
         return self.emit(
@@ -95,6 +100,13 @@ class TraceOps:
         """See `Ops.activation`."""
         if kind == "linear":
             return x
+        if kind == "relu" and self.ops and self.ops[-1].outputs == (x,):
+            transposed = self.ops[-1]
+            if transposed.kind == "TRANSPOSE_CONV":
+                # The converter fuses them, in a version of the op that the delegate refuses.
+                attrs = {**transposed.attrs, "activation": "RELU"}
+                self.ops[-1] = dataclasses.replace(transposed, attrs=attrs)
+                return x
         tensor = self.tensors[x]
         constants = ((1, 1, tensor.shape[3]),) if kind == "prelu" else ()
         return self.emit(_ACTIVATIONS[kind], (x,), tensor, constants)

@@ -30,7 +30,8 @@ class ZooSystem:
     submitted, such as a teacher. `input_shape`: (H, W, C)
     at the challenge's resolution. `network`: `network(ops, x) -> y`.
     `architecture`: the same network as a point of a search space, where it is one.
-    `parameters`: learned numbers of `network`.
+    `parameters`: learned numbers of `network`. `training`: how it was trained, by its authors,
+    and what of that is assumed. `recipe`: the same as settings of a `Recipe`, for any budget.
     `confidence`: of the graph. "exact": public code or file; "high": full description;
     "medium": topology described, widths from the file size; "low": also topology guessed.
     """
@@ -44,6 +45,8 @@ class ZooSystem:
     confidence: Confidence
     note: str
     parameters: int
+    training: str
+    recipe: Mapping[str, Any]
     architecture: Architecture | None = None
 
     @property

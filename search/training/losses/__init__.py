@@ -1,7 +1,7 @@
 """Training losses: functions of target and prediction [B, H, W, 3] to a scalar.
 
-One file a family, one registration a loss. `bokeh`, `adversarial` and `transfer` need more
-than target and prediction, so they are plain functions.
+One file a family, one registration a loss. `bokeh` also needs the photograph; `adversarial` and
+`transfer` are what `search.training.tricks` is made of.
 """
 
 from . import colour as colour

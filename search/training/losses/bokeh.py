@@ -1,11 +1,12 @@
 """Bokeh losses: sharp in front, blurred behind. Sensebrain, Mobile AI 2022 bokeh report.
 
-`mask` [B, H, W, 1] in [0, 1] is one on the foreground (a normalised depth map there).
-They need more than target and prediction, so no recipe can name them yet.
+`mask` [B, H, W, 1] in [0, 1] is one on the foreground: a normalised depth map there, here
+what the target leaves in focus, since the data have no depth.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -34,6 +35,26 @@ def background_blur_loss(prediction: Any, mask: Any) -> Any:
     behind = prediction * (1 - mask)
     pixels = behind.shape[1] * behind.shape[2]
     return tf.reduce_mean(tf.image.total_variation(behind)) / pixels
+
+
+_WINDOW = 9
+_DIFFERENT = 0.03
+"""Side of the squares in which photograph and target are compared, and the mean difference at
+which they count as little in focus (1/e): a weak blur changes an edge by about as much."""
+
+
+def in_focus_mask(photograph: Any, target: Any) -> Any:
+    """[B, H, W, 3] twice -> [B, H, W, 1]: one where the target left the photograph as it was."""
+    difference = tf.reduce_mean(tf.abs(photograph - target), axis=-1, keepdims=True)
+    return tf.exp(-tf.nn.avg_pool2d(difference, _WINDOW, 1, "SAME") / _DIFFERENT)
+
+
+BOKEH_LOSSES: Mapping[str, Callable[[Any, Any, Any], Any]] = {
+    "bokeh_foreground": lambda y, p, x: foreground_edge_loss(p, in_focus_mask(x, y)),
+    "bokeh_edge": lambda y, p, x: edge_difference_loss(p, x, in_focus_mask(x, y)),
+    "bokeh_blur": lambda y, p, x: background_blur_loss(p, in_focus_mask(x, y)),
+}
+"""By the name that recipes use: (target, prediction, photograph) -> scalar."""
 
 
 def _edges(images: Any) -> Any:

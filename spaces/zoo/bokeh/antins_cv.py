@@ -32,5 +32,7 @@ register(
         note="Three levels and sub-pixel up-sampling as in the report; widths of 8, 12 and 16 "
         "assumed so that the file size fits. The real network is probably heavier.",
         parameters=14_168,
+        training="PSNR loss on whole images, batch 32, 600 epochs, Adam at 1e-3 halved every 120.",
+        recipe={"loss": "psnr", "schedule": "steps"},
     )
 )

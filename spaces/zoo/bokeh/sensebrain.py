@@ -47,5 +47,25 @@ register(
         "CPU, and the published 402 MB would then be mostly the depth network, which is outside "
         "this graph. Failed on the phone's GPU.",
         parameters=15_994_435,
+        training="L1, SSIM and the three bokeh losses, then L1, VGG, SSIM and two patch "
+        "discriminators (WGAN-GP), batch 2, Adam at 1e-4; the mask from the pair "
+        "instead of a depth network.",
+        recipe={
+            "batch": 2,
+            "stages": (
+                {
+                    "loss": {
+                        "l1": 0.5,
+                        "ssim": 0.05,
+                        "bokeh_edge": 0.005,
+                        "bokeh_blur": 0.1,
+                        "bokeh_foreground": 0.005,
+                    },
+                    "alone": True,
+                },
+                {"loss": {"l1": 0.5, "ssim": 0.05, "vgg19": 1e-5}},
+            ),
+            "adversarial": {"weight": 1.0, "depths": (3, 5)},
+        },
     )
 )

@@ -35,9 +35,8 @@ def network(ops: Any, x: Any) -> Any:
 
 def _residual_unit(ops: Any, x: Any) -> Any:
     """ReLU and 3x3, twice, plus the input."""
-    y = x
-    for _ in range(2):
-        y = ops.conv(ops.activation(y, "relu"), _FEATURES)
+    y = ops.conv(ops.activation(x, "relu"), _FEATURES)
+    y = ops.conv(ops.activation(y, "relu"), _FEATURES, init="small")
     return ops.add(y, x)
 
 
@@ -54,5 +53,8 @@ register(
         "centres here, and batch normalisation merged. The published 127 MB are the PyTorch "
         "checkpoint, which holds a unit that is not used. Cannot run on the GPU delegate.",
         parameters=32_163_340,
+        training="10 epochs of handing the input through, 10 of L1 to the target, batch 2, "
+        "AdamW at 5e-4; the last stage, with a mask of depth, is left out.",
+        recipe={"stages": ({"target": "input", "loss": "l1"}, {"loss": "l1"})},
     )
 )

@@ -28,5 +28,12 @@ register(
         note="As the student, with self-attention as in SAGAN in place of the three kinds. Never "
         "submitted: for distillation, on patches.",
         parameters=52_487_211,
+        training="MSE, SSIM, VGG and edges on the image (weights assumed); the losses on "
+        "coarser levels are left out, as the network has no outputs there.",
+        recipe={
+            "loss": {"mse": 1.0, "ssim": 0.1, "edge": 0.05, "vgg19": 1e-4},
+            "batch": 12,
+            "weight_decay": 5e-5,
+        },
     )
 )

@@ -19,7 +19,7 @@ def network(ops: Any, x: Any) -> Any:
         x = _twice(ops, x, width)
         skips.append(x)
         x = ops.max_pool(x)
-    x = _twice(ops, x, 512)
+    x = ops.tap(_twice(ops, x, 512), "bottleneck")
     for width, skip in zip(reversed(_WIDTHS), reversed(skips), strict=True):
         x = _twice(ops, ops.concat([skip, _up(ops, x, width)]), width)
     x = _twice(ops, _up(ops, x, 16), 16)
@@ -49,5 +49,19 @@ register(
         confidence="exact",
         note="Public code of the authors; its size is the published one.",
         parameters=7_728_891,
+        training="4 epochs on one camera with L1, VGG, MS-SSIM, cosine and exposure-fusion "
+        "losses, then 2 with a domain classifier behind a gradient reversal; weights "
+        "assumed, and the second camera imitated by other gains of the channels.",
+        recipe={
+            "loss": {
+                "l1": 1.0,
+                "ms_ssim": 0.2,
+                "cosine": 0.5,
+                "exposure_fusion": 0.1,
+                "vgg19": 1e-4,
+            },
+            "stages": ({"share": 4.0, "alone": True}, {"share": 2.0}),
+            "domain": {"weight": 0.01, "features": "bottleneck"},
+        },
     )
 )

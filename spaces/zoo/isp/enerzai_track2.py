@@ -38,5 +38,11 @@ register(
         note="Family as in the report; three levels of 64, 128 and 160 channels assumed so "
         "that the file size fits.",
         parameters=1_200_372,
+        training="L1, MS-SSIM, ResNet-50 features and histogram, Adam at 1e-3 halved every "
+        "several epochs; the weights of the losses are assumed.",
+        recipe={
+            "loss": {"l1": 1.0, "ms_ssim": 0.2, "resnet50": 0.01, "histogram": 0.01},
+            "schedule": "steps",
+        },
     )
 )

@@ -36,5 +36,8 @@ register(
         note="The team's released file, with 1x1 convolutions for its fully connected layers, "
         "the attention's two perceptrons unshared (292 parameters more) and no final clip.",
         parameters=7_097,
+        training="L1 and SSIM (its weight assumed), 60 epochs, batch 32, Adam at 1e-4, flips "
+        "and rotations.",
+        recipe={"loss": {"l1": 1.0, "ssim": 0.1}},
     )
 )

@@ -37,5 +37,7 @@ register(
         note="Levels, widths and blocks as in the report; 15 residual blocks a group assumed so "
         "that the file size fits.",
         parameters=31_257_324,
+        training="2 K epochs of L1, then 2 K of L1 and VGG (its weight assumed), Adam at 1e-4.",
+        recipe={"stages": ({"loss": "l1"}, {"loss": {"l1": 1.0, "vgg19": 1e-4}})},
     )
 )

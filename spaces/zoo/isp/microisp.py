@@ -50,6 +50,9 @@ def _to_image(ops: Any, x: Any) -> Any:
     return ops.depth_to_space(ops.shift(ops.scale(x, 0.58), 0.5), 2)
 
 
+_TRAINING = "Not published; MSE, SSIM and VGG as in the authors' other networks."
+_RECIPE = {"loss": {"mse": 20.0, "ssim": 1.0, "vgg19": 1e-4}, "crop": 192}
+
 register(
     ZooSystem(
         name="microisp_1_0",
@@ -61,6 +64,8 @@ register(
         confidence="exact",
         note="Public code and released file of the authors.",
         parameters=13_560,
+        training=_TRAINING,
+        recipe=_RECIPE,
     )
 )
 register(
@@ -74,5 +79,7 @@ register(
         confidence="high",
         note="One stage of MicroISP 1.0 assumed; it halves parameters and file size as published.",
         parameters=6_780,
+        training=_TRAINING,
+        recipe=_RECIPE,
     )
 )

@@ -28,5 +28,7 @@ register(
         note="Two parts as in the report; 32 features and four separable blocks assumed so "
         "that the file size fits.",
         parameters=15_372,
+        training="L1, then L2, VGG-19 and SSIM (weights assumed), batch 32, Adam at 1e-4.",
+        recipe={"stages": ({"loss": "l1"}, {"loss": {"mse": 1.0, "ssim": 0.1, "vgg19": 1e-4}})},
     )
 )

@@ -40,5 +40,7 @@ register(
         note="UNet with a gain module as in the report; five levels from 6 channels assumed so "
         "that the file size fits, and a sigmoid on the gains.",
         parameters=276_057,
+        training="MSE, batch 256, horizontal flips, Adam at 2e-4 halved every 100 K steps.",
+        recipe={"loss": "mse", "schedule": "steps"},
     )
 )

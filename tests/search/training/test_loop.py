@@ -109,7 +109,7 @@ def test_averaged_weights_are_put_back(data):
     for _ in range(3):
         optimizer.apply([np.ones(v.shape, np.float32) for v in model.trainable_variables])
     before = [v.numpy() for v in model.trainable_variables]
-    with averaged_weights(model, optimizer):
+    with averaged_weights(model.trainable_variables, optimizer):
         assert not np.array_equal(model.trainable_variables[0].numpy(), before[0])
     for variable, value in zip(model.trainable_variables, before, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)

@@ -51,9 +51,29 @@ def test_build_writes_the_system_with_all_its_weights(tmp_path):
     assert "random weights" in result.stdout
 
 
+def test_show_is_a_card_of_what_is_known_and_assumed():
+    text = run("show", "zjut_vision").stdout
+    system = ZOO["zjut_vision"]
+    for part in (
+        "13,359,638 parameters",
+        "959.255 GMAC",
+        "psnr_db 23.53",
+        "fused",
+        system.training,
+    ):
+        assert part in text
+    assert "never submitted" in run("show", "casia_teacher").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["show", "nobody"], "no zoo system called 'nobody'"),
+        (["score", "--budget", "soon"], "budget 'soon': write seconds"),
+        (["score", "--budget", "0s"], "budget '0s'"),
+        (["score", "--systems", "antins_cv"], "antins_cv is a system of bokeh"),
+        (["score", "--weights", "vgg=x"], "weights 'vgg=x': write one of vgg19"),
+        (["score", "--weights", "vgg19=/none"], "no such file"),
         (["list", "--task", "denoise"], "unknown task 'denoise'"),
         (["build", "nobody", "-o", "x.tflite"], "no zoo system called 'nobody'"),
         (["build", "mincho", "-o", "x.tflite", "--resolution", "64"], "write HxW"),

@@ -23,7 +23,7 @@ SLOW = {
 # first absorbs their sum in one site and not in the next; the trace has one order. VIC's file
 # slices keys and values before or after the softmax, as their names sort.
 IN_ANY_ORDER = {"casia", "vic"}
-REFUSED = {"jmu_cvlab", "vic"}
+REFUSED = {"jmu_cvlab", "vic", "zjut_vision"}
 
 EXPORTED = [
     pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
@@ -42,7 +42,7 @@ def test_trace_and_export_lower_to_the_same_kernels(name, export):
         traced = lower(system.trace((height, width)), gpu)
         exported = lower(read_tflite(file), gpu)
         assert Counter(traced.kernels) == Counter(exported.kernels)
-        assert bool(traced.fallbacks) == bool(exported.fallbacks) == (name == "jmu_cvlab")
+        assert bool(traced.fallbacks) == bool(exported.fallbacks) == (name in REFUSED)
 
 
 @pytest.mark.parametrize("name", sorted(set(ZOO) - REFUSED))
@@ -55,6 +55,12 @@ def test_the_transpositions_of_vic_are_refused_for_their_rank():
     fallbacks = lower(ZOO["vic"].trace(), MALI_G78).fallbacks
     refused = [f for f in fallbacks if "rank" in f.reason or "dimension" in f.reason]
     assert {f.kind for f in refused} == {"RESHAPE", "TRANSPOSE"}
+
+
+def test_zjut_visions_transposed_convolutions_are_refused_for_their_fused_relu():
+    fallbacks = lower(ZOO["zjut_vision"].trace(), MALI_G78).fallbacks
+    refused = [f for f in fallbacks if "fused" in f.reason]
+    assert [f.kind for f in refused] == ["TRANSPOSE_CONV"] * 6
 
 
 def test_the_indexed_channels_of_jmu_cvlab_stay_on_the_cpu():
