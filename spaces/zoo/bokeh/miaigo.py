@@ -18,7 +18,7 @@ def network(ops: Any, x: Any) -> Any:
     levels.pop()
     for width, skip in zip(_DECODER, reversed(levels), strict=True):
         x = _block(ops, ops.concat([ops.resize(x, 2, "bilinear"), skip]), width)
-    x = ops.activation(ops.conv(ops.resize(x, 2, "bilinear"), 3), "tanh")
+    x = ops.activation(ops.conv(ops.resize(x, 2, "bilinear"), 3, init="small"), "tanh")
     return ops.add(x, image)
 
 
@@ -26,7 +26,7 @@ def _block(ops: Any, x: Any, width: int, stride: int = 1) -> Any:
     """Three convolutions and one skip."""
     first = ops.activation(ops.conv(x, width, stride=stride), "relu")
     x = ops.activation(ops.conv(first, width), "relu")
-    return ops.add(ops.activation(ops.conv(x, width), "relu"), first)
+    return ops.add(ops.activation(ops.conv(x, width, init="small"), "relu"), first)
 
 
 register(
