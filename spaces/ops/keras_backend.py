@@ -73,7 +73,8 @@ class KerasOps:
                 if (stride, padding, bias) != (1, "same", True):
                     raise ValueError(f"{branches} needs stride 1, same padding and a bias")
                 return REPARAMETERISED[branches](channels, kernel)
-            return keras.layers.Conv2D(
+            kind = PointwiseOfSome if kernel == 1 < stride else keras.layers.Conv2D
+            return kind(
                 channels,
                 kernel,
                 strides=stride,
@@ -289,6 +290,22 @@ class KerasOps:
     def channel_max(self, x: Any) -> Any:
         """See `Ops.channel_max`."""
         return keras.ops.max(x, axis=3, keepdims=True)
+
+
+class PointwiseOfSome(keras.layers.Conv2D):  # type: ignore[misc]
+    """A 1x1 convolution of every `strides`-th pixel.
+
+    In training the pixels are picked first: TensorFlow 2.21 writes past its memory in the
+    gradient of a strided 1x1 convolution where the stride divides the image's side.
+    """
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        """The convolution, in either way the same."""
+        if not training:
+            return super().call(x)
+        rows, columns = self.strides
+        picked = x[:, ::rows, ::columns]
+        return keras.ops.conv(picked, self.kernel) + (self.bias if self.use_bias else 0)
 
 
 class ChannelBias(keras.layers.Layer):  # type: ignore[misc]

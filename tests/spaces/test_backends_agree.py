@@ -103,3 +103,17 @@ def test_a_fresh_network_passes_its_input_to_the_head():
     x = np.random.default_rng(0).random((1, 32, 32, 4), np.float32)
     _, taps = model.taps(x)
     np.testing.assert_allclose(taps["head"].numpy()[..., :4], x, atol=1e-6)
+
+
+def test_strided_pointwise_convolutions_train_where_the_stride_divides_the_side():
+    """TensorFlow's own gradient of them corrupts memory."""
+    import tensorflow as tf
+
+    model = Network(lambda ops, x: ops.conv(x, 4, 1, stride=3, padding="valid"), 4)
+    x = tf.constant(np.random.default_rng(0).random((1, 96, 96, 4), np.float32))
+    for _ in range(20):
+        with tf.GradientTape() as tape:
+            y = model(x, training=True)
+            loss = tf.reduce_sum(tf.square(y))
+        assert np.isfinite(tape.gradient(loss, model.trainable_variables)[0]).all()
+    np.testing.assert_allclose(y, model(x, training=False), atol=1e-5)
