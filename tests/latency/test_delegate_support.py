@@ -69,6 +69,12 @@ REFUSED = [
     ("CONV_2D", [IMAGE], {"constants": ((16, 3, 3, 12),)}, "do not take 12 to 12"),
     ("CONV_2D", [(1, 12)], {"constants": CONV}, "rank 4"),
     ("TRANSPOSE_CONV", [IMAGE], {"constants": CONV, "stride": (0, 0)}, "stride"),
+    (
+        "TRANSPOSE_CONV",
+        [(1, 4, 4, 6)],
+        {"constants": ((12, 2, 2, 6),), "stride": (2, 2), "activation": "RELU"},
+        "activation fused",
+    ),
     ("FULLY_CONNECTED", [(1, 12)], {"constants": ((12, 12),), "weights_format": "S"}, "shuffled"),
     ("FULLY_CONNECTED", [(1, 12)], {"constants": ((12, 12),), "keep_num_dims": True}, "ranks"),
     ("MUL", [(1, 8, 1, 12), (1, 1, 8, 12)], {}, "broadcast each other"),

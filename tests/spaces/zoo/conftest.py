@@ -1,6 +1,7 @@
 """Exporting a network to TensorFlow Lite, for tests that compare it with its trace."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,14 +10,20 @@ Exporter = Callable[..., bytes]
 
 
 @pytest.fixture(scope="session")
-def export() -> Exporter:
+def export(build_and_export) -> Exporter:
     """`export(network, (H, W, C)) -> bytes` of a .tflite file with random weights."""
+    return lambda network, shape: build_and_export(network, shape)[1]
+
+
+@pytest.fixture(scope="session")
+def build_and_export() -> Callable[..., tuple[Any, bytes]]:
+    """`build_and_export(network, (H, W, C)) -> model, file` of the same random weights."""
     import keras
 
     from search.export.convert import convert
     from spaces.ops.keras_backend import Network
 
-    def export(network, shape):
+    def build(network, shape):
         keras.backend.clear_session()
         model = Network(network, shape[2])
         # The converter folds away what adds zero or multiplies by one.
@@ -24,6 +31,6 @@ def export() -> Exporter:
         for variable in model.variables:
             values = rng.normal(scale=0.1, size=variable.shape)
             variable.assign(abs(values) if "variance" in variable.path else values)
-        return convert(model, shape)
+        return model, convert(model, shape)
 
-    return export
+    return build

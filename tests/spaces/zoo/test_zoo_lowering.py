@@ -2,11 +2,13 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from latency.delegate import lower
 from latency.gpu import Gpu
 from latency.tflite import read_tflite
+from search.export.verify import run_tflite
 from spaces.zoo import ZOO
 
 ADRENO_730 = Gpu("adreno", "7xx", compute_units=4, wave_size=128)
@@ -33,11 +35,17 @@ EXPORTED = [
 
 
 @pytest.mark.parametrize("name", EXPORTED)
-def test_trace_and_export_lower_to_the_same_kernels(name, export):
-    """As multisets: the converter may move an op whose inputs are ready early."""
+def test_a_system_is_traced_exported_and_run_alike(name, build_and_export):
+    """Kernels as multisets: the converter may move an op whose inputs are ready early."""
     system = ZOO[name]
     height, width = RESOLUTION.get(name, (128, 96))
-    file = export(system.network, (height, width, system.input_shape[2]))
+    shape = (height, width, system.input_shape[2])
+    model, file = build_and_export(system.network, shape)
+    frame = np.random.default_rng(1).random((1, *shape), np.float32)
+    expected = np.array(model(frame))
+    np.testing.assert_allclose(
+        run_tflite(file)(frame), expected, atol=1e-3 * np.abs(expected).max()
+    )
     for gpu in (ADRENO_730, MALI_G78):
         traced = lower(system.trace((height, width)), gpu)
         exported = lower(read_tflite(file), gpu)

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from search.training.losses import LOSSES
-from search.training.recipe import LOSS_NAMES
+from search.training.losses.bokeh import BOKEH_LOSSES, in_focus_mask
+from search.training.recipe import BOKEH_NAMES, LOSS_NAMES
 
 USABLE = [name for name in LOSSES if name != "patch_printed"]
 SIDE = 16
@@ -17,6 +18,20 @@ def images(seed, count=2, dtype=np.float64, side=SIDE):
 
 def test_recipes_know_every_loss():
     assert sorted(LOSS_NAMES) == sorted(LOSSES)
+
+
+def test_recipes_know_the_losses_of_photographs():
+    assert tuple(BOKEH_LOSSES) == BOKEH_NAMES
+
+
+def test_the_mask_is_one_where_the_target_is_the_photograph():
+    photograph = np.random.default_rng(0).random((1, 40, 40, 3), np.float32)
+    target = photograph.copy()
+    target[:, :, 20:] = photograph[:, :, 20:].mean((1, 2), keepdims=True)
+    mask = np.array(in_focus_mask(photograph, target))
+    assert mask.shape == (1, 40, 40, 1)
+    np.testing.assert_allclose(mask[:, :, :16], 1)
+    assert mask[:, :, 24:].max() < 0.05
 
 
 @pytest.mark.parametrize("name", USABLE)
