@@ -79,6 +79,7 @@ def show(
     document = _document(_find(name))
     system = _find(name)
     published, console = document["published"], Console(highlight=False)
+    *_, predicted = _cells(document)
     console.print(f"[bold]{system.title}[/bold] ({system.name}, {system.task})")
     lines = {
         "confidence": f"{system.confidence}. {system.note}",
@@ -86,7 +87,7 @@ def show(
         + "x".join(map(str, system.input_shape)),
         "published": "; ".join(f"{key} {value}" for key, value in published.items() if value)
         or "never submitted",
-        "predicted": f"{next(iter(list(_cells(document))[-1:]))} ms on {document['device']}",
+        "predicted": f"{predicted}{' ms' * predicted[0].isdigit()} on {document['device']}",
         "on the GPU": document["failure"] or "; ".join(document["refused"]) or "whole",
         "training": system.training,
         "recipe": json.dumps(system.recipe),
@@ -317,6 +318,7 @@ def _document(system: ZooSystem) -> dict[str, Any]:
         "low_ms": estimate.low_ms,
         "high_ms": estimate.high_ms,
         "cpu_ops": len(estimate.fallbacks),
+        "cpu_share": estimate.fallback_ms / estimate.ms,
         "refused": sorted(
             {f"{f.kind}: {f.reason}" for f in estimate.fallbacks if f.reason != OUTSIDE}
         ),
@@ -361,7 +363,10 @@ def _cells(document: dict[str, Any]) -> Iterator[str]:
     for key in ("size_mb", "gpu_ms"):
         yield "" if published[key] is None else f"{published[key]:g}"
     ms, low, high = (_short(document[key]) for key in ("predicted_ms", "low_ms", "high_ms"))
-    yield "expected to fail" if document["failure"] else f"{ms} ({low}-{high})"
+    if document["failure"]:
+        yield "expected to fail"
+    else:
+        yield "mostly on the CPU" if document["cpu_share"] > 0.5 else f"{ms} ({low}-{high})"
 
 
 _CAPTION = (
