@@ -51,7 +51,9 @@ def goals(
 
     Raises UserError where the recipe asks for what the network or the data do not have.
     """
-    _, taps = model.taps(x[:1])
+    stages = recipe.stages or (Stage(),)
+    looks = recipe.domain is not None or any(stage.level or stage.masked for stage in stages)
+    taps = model.taps(x[:1])[1] if looks else {}
     common = []
     if recipe.teacher is not None:
         if teacher is None:
@@ -62,7 +64,6 @@ def goals(
     if recipe.domain is not None:
         channels = tapped_channels(taps, recipe.domain.features)
         common.append(domain(recipe.domain, channels, seed))
-    stages = recipe.stages or (Stage(),)
     return [
         _goal(recipe, stage, steps, taps, x.shape[-1], common, seed)
         for stage, steps in zip(stages, spans(stages, recipe.steps), strict=True)

@@ -12,11 +12,11 @@ from spaces.zoo.system import ISP_INPUT, ZooSystem, register
 
 def network(ops: Any, x: Any, *, width: int, blocks: int) -> Any:
     """[1, H, W, 4] -> [1, 2H, 2W, 3]."""
-    first = x = ops.activation(ops.conv(x, width), "prelu")
+    first = x = ops.activation(ops.conv(x, width, branches="ecb"), "prelu")
     for _ in range(blocks):
         x = distillation_block(ops, x)
-    x = ops.conv(ops.add(x, first), width)
-    return ops.depth_to_space(ops.conv(x, 12), 2)
+    x = ops.conv(ops.add(x, first), width, branches="ecb")
+    return ops.depth_to_space(ops.conv(x, 12, branches="ecb"), 2)
 
 
 _NOTE = (
@@ -26,7 +26,7 @@ _NOTE = (
 
 _TRAINING = (
     "Charbonnier and SSIM (its weight assumed), Adam at 1e-4 halved every 200 epochs; "
-    "convolutions trained as ECB, here as they are deployed."
+    "the convolutions before and behind the blocks are trained as ECB."
 )
 _RECIPE = {"loss": {"charbonnier": 1.0, "ssim": 0.1}, "schedule": "steps"}
 
