@@ -1,0 +1,76 @@
+"""`lensnas zoo build`: a published system as a file to time on a phone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search.errors import UserError
+
+from .app import app, find_system
+
+if TYPE_CHECKING:
+    from search.export.source import Precision
+    from spaces.zoo import ZooSystem
+
+_MULTIPLE = 32
+"""Every system halves its input at most five times."""
+
+
+@app.command()
+def build(
+    name: Annotated[str, typer.Argument(help="A system, see 'lensnas zoo list'.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .tflite file to write.")],
+    resolution: Annotated[
+        str | None, typer.Option(help="Input HxW; the challenge's without it.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
+) -> None:
+    """Write NAME as a .tflite file with random weights, to time it on a phone."""
+    system = find_system(name)
+    height, width = _resolution(resolution, system)
+    graph = system.trace((height, width))  # refuses what is too small, before the slow imports
+
+    from search.artifacts import write_bytes
+    from search.export.source import known_precision
+    from search.study.quiet import native_stderr_hidden
+
+    known = known_precision(precision)
+    with native_stderr_hidden():
+        file = _random_file(system, (height, width), known)
+    write_bytes(output, file)
+    print(
+        f"wrote {output}: {system.title}, random weights, "
+        f"{height}x{width}x{system.input_shape[2]} input, "
+        f"{graph.macs / 1e9:.3f} GMAC, {len(file):,} bytes"
+    )
+
+
+def _random_file(system: ZooSystem, size: tuple[int, int], precision: Precision) -> bytes:
+    import numpy as np
+
+    from search.export.convert import convert
+    from spaces.ops.keras_backend import Network
+
+    channels = system.input_shape[2]
+    model = Network(system.network, channels)
+    rng = np.random.default_rng(0)
+    for variable in model.variables:
+        # The converter folds away what adds zero or multiplies by one, and shares equal weights:
+        # initial values would make a file that is smaller and faster than a trained one.
+        variable.assign(variable + rng.normal(scale=0.05, size=variable.shape))
+    return convert(model, (*size, channels), precision)
+
+
+def _resolution(text: str | None, system: ZooSystem) -> tuple[int, int]:
+    if text is None:
+        return system.input_shape[0], system.input_shape[1]
+    height, cross, width = text.partition("x")
+    if not (cross and height.isdecimal() and width.isdecimal()):
+        raise UserError(f"resolution {text!r}: write HxW, like 544x960")
+    sides = int(height), int(width)
+    if min(sides) < 1 or any(side % _MULTIPLE for side in sides):
+        raise UserError(f"resolution {text!r}: height and width must be multiples of {_MULTIPLE}")
+    return sides
