@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from spaces.ops.keras_backend import InstanceNorm
+from spaces.ops.layers import InstanceNorm
 
 Critic = Callable[[Any], Any]
 """Images [B, H, W, 3] -> scores of their patches [B, h, w, 1]"""
