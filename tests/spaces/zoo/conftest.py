@@ -31,7 +31,7 @@ def build_and_export() -> Callable[..., tuple[Any, bytes]]:
         for variable in model.variables:
             # Where many inputs are added up, smaller: huge outputs would hide what differs.
             inputs = max(1, np.prod(variable.shape[:-1]))
-            values = rng.normal(scale=min(0.1, (2 / inputs) ** 0.5), size=variable.shape)
+            values = rng.normal(scale=min(0.1, inputs**-0.5), size=variable.shape)
             variable.assign(abs(values) if "variance" in variable.path else values)
         return model, convert(model, shape)
 
