@@ -39,19 +39,19 @@ def generator_loss(critic: Critic, prediction: Any) -> Any:
 
 
 def critic_loss(
-    critic: Critic, target: Any, prediction: Any, *, seed: int, penalty: float = 1.0
+    critic: Critic, target: Any, prediction: Any, *, seed: Any, penalty: float = 1.0
 ) -> Any:
     """E[critic(prediction)] - E[critic(target)] + penalty * E[(|gradient| - 1)^2].
 
     The gradient is the critic's at a random mixture of each pair, its length over H, W and C.
-    `seed` draws the mixture. The prediction gets no gradient.
+    `seed`, an integer or a tensor of one, draws the mixture. The prediction gets no gradient.
     """
     prediction = tf.stop_gradient(prediction)
     scores = tf.reduce_mean(critic(prediction)) - tf.reduce_mean(critic(target))
     return scores + penalty * gradient_penalty(critic, target, prediction, seed)
 
 
-def gradient_penalty(critic: Critic, target: Any, prediction: Any, seed: int) -> Any:
+def gradient_penalty(critic: Critic, target: Any, prediction: Any, seed: Any) -> Any:
     """E[(|gradient of the critic at a mixture of target and prediction| - 1)^2]"""
     target = tf.convert_to_tensor(target)
     shape = (target.shape[0], 1, 1, 1)

@@ -32,7 +32,12 @@ def adversarial(settings: Adversarial, seed: int) -> Trick:
         with tf.GradientTape() as tape:
             losses = [
                 critic_loss(
-                    critic, sight.y, sight.prediction, seed=seed + index, penalty=settings.penalty
+                    critic,
+                    sight.y,
+                    sight.prediction,
+                    # Other mixtures at every step, and for every critic.
+                    seed=seed + index + len(critics) * sight.step,
+                    penalty=settings.penalty,
                 )
                 for index, critic in enumerate(critics)
             ]
