@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from search.errors import UserError
+
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
 
@@ -54,4 +56,6 @@ def _band(size: int, dtype: Any) -> Any:
     taps = np.exp(-((np.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * SIGMA**2))
     taps /= taps.sum()
     rows = size - WINDOW + 1
+    if rows < 1:
+        raise UserError(f"SSIM needs images of {WINDOW} pixels a side, not {size}: larger crops")
     return tf.constant(sum(t * np.eye(rows, size, k) for k, t in enumerate(taps)), dtype)

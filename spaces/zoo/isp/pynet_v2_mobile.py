@@ -6,6 +6,7 @@ Neural Networks", ICPR 2022.
 
 from typing import Any
 
+from spaces.ops.protocol import Init
 from spaces.zoo.system import ISP_INPUT, ZooSystem, register
 
 
@@ -29,9 +30,9 @@ def network(ops: Any, x: Any) -> Any:
     return ops.shift(ops.scale(x, 0.58), 0.5)
 
 
-def _reflected(ops: Any, x: Any, width: int) -> Any:
+def _reflected(ops: Any, x: Any, width: int, init: Init = "default") -> Any:
     """3x3 convolution over mirrored borders."""
-    return ops.conv(ops.reflect_pad(x, 1), width, 3, padding="valid")
+    return ops.conv(ops.reflect_pad(x, 1), width, 3, padding="valid", init=init)
 
 
 def _conv(ops: Any, x: Any, width: int, kernel: int = 3) -> Any:
@@ -57,12 +58,12 @@ def _residual_groups(ops: Any, x: Any, *, groups: int, convs: int) -> Any:
     step = width // groups
     parts = [ops.channel_range(x, step * i, step * (i + 1)) for i in range(groups)]
     parts = [_group(ops, part, convs, normalised=i % 2 == 0) for i, part in enumerate(parts)]
-    return ops.add(ops.conv(ops.concat(parts), width, 1), x)
+    return ops.add(ops.conv(ops.concat(parts), width, 1, init="small"), x)
 
 
 def _group(ops: Any, x: Any, convs: int, *, normalised: bool) -> Any:
     for _ in range(convs):
-        y = _reflected(ops, x, ops.channels(x))
+        y = _reflected(ops, x, ops.channels(x), "small")
         if normalised:
             y = ops.instance_norm(y)
         x = ops.add(ops.activation(y, "prelu"), x)
@@ -101,6 +102,8 @@ register(
         training="Level by level from the coarsest, each with VGG and SSIM, then MSE and SSIM; "
         "Adam at 1e-4, 5e-5 on finer levels.",
         recipe={
+            # The coarsest level is an eighth of the crop, and SSIM's window has 11 pixels.
+            "crop": 128,
             "stages": (
                 {"level": "level_3", "loss": {"ssim": 5.0, "vgg19": 1e-4}},
                 {"level": "level_3", "loss": {"mse": 20.0, "ssim": 1.0}},
@@ -108,7 +111,7 @@ register(
                 {"level": "level_2", "loss": {"mse": 20.0, "ssim": 1.0}},
                 {"share": 2.0, "loss": {"ssim": 5.0, "vgg19": 1e-4}},
                 {"share": 4.0, "loss": {"mse": 20.0, "ssim": 1.0}},
-            )
+            ),
         },
     )
 )

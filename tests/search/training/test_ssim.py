@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 from skimage.metrics import structural_similarity
 
+from search.errors import UserError
 from search.training.ssim import ssim
 
 RNG = np.random.default_rng(0)
@@ -27,3 +28,9 @@ def test_agrees_with_scikit_image():
 
 def test_identical_images_give_one():
     np.testing.assert_allclose(ssim(NOISY, NOISY), 1.0, atol=1e-6)
+
+
+def test_images_smaller_than_the_window_are_an_error_of_one_line():
+    small = np.zeros((1, 8, 8, 3), np.float32)
+    with pytest.raises(UserError, match="11 pixels a side, not 8"):
+        ssim(small, small)
