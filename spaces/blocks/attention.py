@@ -26,25 +26,18 @@ def channel_attention(
     *,
     reduction: int = 4,
     activation: Activation = "relu",
+    bias: bool = True,
     mean: Any = None,
 ) -> Any:
     """Squeeze-and-excitation: global mean, 1x1 to C/reduction, 1x1 to C, sigmoid, multiply.
 
     Hu et al., CVPR 2018; the reduction of 4 is the one with which the rebuilt
-    ENERZAi track-1 entry has its published file size.
+    ENERZAi track-1 entry has its published file size. CSANet and ZJUT-Vision leave the biases out.
     """
     channels = ops.channels(x)
     mean = ops.global_average(x) if mean is None else mean
-    gate = ops.conv(mean, max(1, channels // reduction), 1, init="random")
-    gate = ops.conv(ops.activation(gate, activation), channels, 1, init="random")
-    return ops.multiply(x, ops.activation(gate, "sigmoid"))
-
-
-def channel_gate(ops: Any, x: Any, *, reduction: int) -> Any:
-    """CBAM's channel half with the means only, without biases: CSANet's and ZJUT-Vision's."""
-    width = ops.channels(x)
-    gate = ops.conv(ops.global_average(x), width // reduction, 1, bias=False, init="random")
-    gate = ops.conv(ops.activation(gate, "relu"), width, 1, bias=False, init="random")
+    gate = ops.conv(mean, max(1, channels // reduction), 1, bias=bias, init="random")
+    gate = ops.conv(ops.activation(gate, activation), channels, 1, bias=bias, init="random")
     return ops.multiply(x, ops.activation(gate, "sigmoid"))
 
 
@@ -55,7 +48,7 @@ def channel_spatial_attention(ops: Any, x: Any) -> Any:
     the rebuilt HITZST01 has its published size with.
     """
     width = ops.channels(x)
-    by_channel = channel_gate(ops, x, reduction=4)
+    by_channel = channel_attention(ops, x, bias=False)
     gate = ops.conv(ops.dilated_depthwise(x, 5, dilation=2), width, 1)
     by_pixel = ops.multiply(x, ops.activation(gate, "sigmoid"))
     return ops.conv(ops.concat([by_channel, by_pixel]), width, 1)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .attention import channel_attention
+
+Block = Callable[[Any, Any], Any]
+"""(ops, x) -> y of the same shape"""
 
 
 def residual_block(ops: Any, x: Any) -> Any:
@@ -14,27 +18,26 @@ def residual_block(ops: Any, x: Any) -> Any:
     return ops.add(ops.conv(y, width, init="small"), x)
 
 
-def residual_group(ops: Any, x: Any, blocks: int) -> Any:
-    """`blocks` residual blocks and a 3x3, plus the input.
-
-    RCAN's group without its channel attention. Zhang et al., ECCV 2018.
-    """
-    y = x
-    for _ in range(blocks):
-        y = residual_block(ops, y)
-    return ops.add(ops.conv(y, ops.channels(x), init="small"), x)
-
-
 def attention_block(ops: Any, x: Any) -> Any:
     """A residual block with channel attention before its sum, reduction 16: RCAB of RCAN."""
     width = ops.channels(x)
-    y = ops.conv(ops.activation(ops.conv(x, width), "relu"), width, init="small")
+    y = ops.activation(ops.conv(x, width), "relu")
+    y = ops.conv(y, width, init="small")
     return ops.add(channel_attention(ops, y, reduction=16), x)
 
 
-def attention_group(ops: Any, x: Any, blocks: int) -> Any:
-    """`blocks` residual blocks with channel attention and a 3x3, plus the input: RCAN's group."""
-    y = x
-    for _ in range(blocks):
-        y = attention_block(ops, y)
+def repeated(ops: Any, x: Any, block: Block, times: int) -> Any:
+    """`block`, `times` over."""
+    for _ in range(times):
+        x = block(ops, x)
+    return x
+
+
+def residual_group(ops: Any, x: Any, blocks: int, block: Block = residual_block) -> Any:
+    """`blocks` of `block` and a 3x3, plus the input.
+
+    RCAN's group with `attention_block`, without its channel attention as it is. Zhang et al.,
+    ECCV 2018.
+    """
+    y = repeated(ops, x, block, blocks)
     return ops.add(ops.conv(y, ops.channels(x), init="small"), x)

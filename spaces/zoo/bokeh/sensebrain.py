@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from spaces.blocks.naf import naf_block
+from spaces.blocks.residual import repeated
 from spaces.zoo.system import ZooSystem, register
 
 _ENCODER, _MIDDLE, _DECODER = (2, 2, 2, 20), 2, (2, 2, 2, 2)
@@ -19,19 +20,13 @@ def network(ops: Any, x: Any, *, width: int) -> Any:
     x = ops.conv(x, width)
     skips = []
     for blocks in _ENCODER:
-        skips.append(_stack(ops, x, blocks))
+        skips.append(repeated(ops, x, naf_block, blocks))
         x = ops.conv(skips[-1], 2 * ops.channels(skips[-1]), 2, stride=2)
-    x = _stack(ops, x, _MIDDLE)
+    x = repeated(ops, x, naf_block, _MIDDLE)
     for blocks, skip in zip(_DECODER, reversed(skips), strict=True):
         up = ops.depth_to_space(ops.conv(x, 2 * ops.channels(x), 1, bias=False), 2)
-        x = _stack(ops, ops.add(up, skip), blocks)
+        x = repeated(ops, ops.add(up, skip), naf_block, blocks)
     return ops.add(ops.conv(x, 3), photograph)
-
-
-def _stack(ops: Any, x: Any, blocks: int) -> Any:
-    for _ in range(blocks):
-        x = naf_block(ops, x)
-    return x
 
 
 register(

@@ -6,7 +6,7 @@ Neither its CPU nor its GPU run worked on the challenge's phone.
 
 from typing import Any
 
-from spaces.blocks.attention import channel_gate, spatial_attention
+from spaces.blocks.attention import channel_attention, spatial_attention
 from spaces.zoo.system import BOKEH_INPUT, ZooSystem, register
 
 _BLOCKS = 9
@@ -37,10 +37,10 @@ def _second(ops: Any, x: Any) -> Any:
     shallow = x = spatial_attention(ops, _conv(ops, x, 128, stride=2))
     level_5 = x = _residual(ops, x, 128)
     x = _residual(ops, x, 256)
-    level_6 = x = channel_gate(ops, x, reduction=8)
+    level_6 = x = _channel_attention(ops, x)
     x = _residual(ops, x, 256)
-    level_7 = x = channel_gate(ops, x, reduction=8)
-    x = channel_gate(ops, _conv(ops, x, 512), reduction=8)
+    level_7 = x = _channel_attention(ops, x)
+    x = _channel_attention(ops, _conv(ops, x, 512))
     x = _residual(ops, ops.concat([_conv(ops, x, 256), level_7]), 256)
     x = _residual(ops, ops.concat([x, level_6]), 256)
     x = _residual(ops, ops.concat([x, level_5, shallow]), 128)
@@ -51,6 +51,10 @@ def _second(ops: Any, x: Any) -> Any:
 
 def _conv(ops: Any, x: Any, width: int, kernel: int = 3, *, stride: int = 1) -> Any:
     return ops.activation(ops.conv(x, width, kernel, stride=stride, bias=False), "relu")
+
+
+def _channel_attention(ops: Any, x: Any) -> Any:
+    return channel_attention(ops, x, reduction=8, bias=False)
 
 
 def _up(ops: Any, x: Any, width: int, *, stride: int = 2) -> Any:

@@ -6,7 +6,7 @@ run failed on the challenge's phone, and its CPU run took more than ten minutes.
 
 from typing import Any
 
-from spaces.blocks.residual import attention_block, attention_group
+from spaces.blocks.residual import attention_block, repeated, residual_group
 from spaces.blocks.wavelet import haar_dwt, haar_idwt
 from spaces.zoo.system import ISP_INPUT, ZooSystem, register
 
@@ -21,7 +21,7 @@ def network(ops: Any, x: Any) -> Any:
     paths = [_path(ops, x)]
     paths += [_path(ops, ops.fixed_depthwise(x, taps)) for taps in (_GAUSS, _SOBEL)]
     paths.append(_wavelet_path(ops, x))
-    x = attention_group(ops, ops.conv(ops.concat(paths), 64), 8)
+    x = residual_group(ops, ops.conv(ops.concat(paths), 64), 8, attention_block)
     for width in (64, 64):
         x = ops.conv(x, width)
     return ops.depth_to_space(ops.conv(x, 12), 2)
@@ -50,9 +50,7 @@ def _prelu_conv(ops: Any, x: Any, width: int) -> Any:
 
 
 def _blocks(ops: Any, x: Any) -> Any:
-    for _ in range(_BLOCKS):
-        x = attention_block(ops, x)
-    return x
+    return repeated(ops, x, attention_block, _BLOCKS)
 
 
 register(

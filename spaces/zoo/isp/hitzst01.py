@@ -7,14 +7,14 @@ from functools import partial
 from typing import Any
 
 from spaces.blocks.distillation import distillation_block
+from spaces.blocks.residual import repeated
 from spaces.zoo.system import ISP_INPUT, ZooSystem, register
 
 
 def network(ops: Any, x: Any, *, width: int, blocks: int) -> Any:
     """[1, H, W, 4] -> [1, 2H, 2W, 3]."""
-    first = x = ops.activation(ops.conv(x, width, branches="ecb"), "prelu")
-    for _ in range(blocks):
-        x = distillation_block(ops, x)
+    first = ops.activation(ops.conv(x, width, branches="ecb"), "prelu")
+    x = repeated(ops, first, distillation_block, blocks)
     x = ops.conv(ops.add(x, first), width, branches="ecb")
     return ops.depth_to_space(ops.conv(x, 12, branches="ecb"), 2)
 

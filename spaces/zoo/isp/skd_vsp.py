@@ -5,7 +5,7 @@ EDSR: Lim et al., CVPR workshops 2017. Its GPU run failed on the challenge's pho
 
 from typing import Any
 
-from spaces.blocks.residual import residual_block
+from spaces.blocks.residual import repeated, residual_block
 from spaces.blocks.wavelet import haar_dwt, haar_idwt
 from spaces.zoo.system import ISP_INPUT, ZooSystem, register
 
@@ -20,9 +20,8 @@ def network(ops: Any, x: Any) -> Any:
 
 def _edsr(ops: Any, x: Any, width: int, blocks: int) -> Any:
     """Channels in and out are the same; batch normalisation is what EDSR leaves out."""
-    first = y = ops.conv(x, width)
-    for _ in range(blocks):
-        y = residual_block(ops, y)
+    first = ops.conv(x, width)
+    y = repeated(ops, first, residual_block, blocks)
     return ops.conv(ops.add(ops.conv(y, width, init="small"), first), ops.channels(x))
 
 

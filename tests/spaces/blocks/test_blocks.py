@@ -14,7 +14,7 @@ from spaces.blocks.colour import colour_gains, gamma, tone_curve
 from spaces.blocks.distillation import dense_group, distillation_block
 from spaces.blocks.mobile import inverted_residual, mobilevit_v2
 from spaces.blocks.naf import naf_block, simple_gate
-from spaces.blocks.residual import attention_group, residual_group
+from spaces.blocks.residual import attention_block, residual_group
 from spaces.blocks.wavelet import haar_dwt, haar_idwt
 from spaces.ops.keras_backend import KerasOps, Network
 from spaces.ops.trace import trace
@@ -164,7 +164,7 @@ BLOCKS = {
     "self_attention": self_attention,
     "distillation": distillation_block,
     "dense": lambda ops, x: dense_group(ops, x, 2),
-    "attention_group": lambda ops, x: attention_group(ops, x, 1),
+    "attention_group": lambda ops, x: residual_group(ops, x, 1, attention_block),
     "inverted_residual": lambda ops, x: inverted_residual(ops, x, 8),
     "mobilevit": lambda ops, x: mobilevit_v2(ops, x, 8, 1),
     "gains": lambda ops, x: ops.multiply(x, colour_gains(ops, x, 8)),
