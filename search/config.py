@@ -12,7 +12,7 @@ from latency import load_profile
 from search.errors import UserError
 from search.samplers.registry import SAMPLERS
 from search.tasks import TASKS, Task
-from search.training.recipe import BOKEH_NAMES, Recipe
+from search.training.recipe import BOKEH_NAMES, Recipe, can_be_had
 from spaces.architecture import Value
 from spaces.space import SearchSpace
 from spaces.unet_spaces import SPACES
@@ -193,7 +193,7 @@ def _readable(error: Any) -> str:
 def _check_training(recipe: Recipe, task: Task) -> None:
     """What a recipe needs besides itself is there before anything is trained."""
     for name, path in recipe.perceptual_weights.items():
-        if path != "imagenet" and not Path(path).is_file():
+        if not can_be_had(path):
             raise ValueError(f"training.perceptual_weights: no file {path} for {name}")
     bokeh = sorted(recipe.loss_names.intersection(BOKEH_NAMES))
     if bokeh and task.scale != 1:

@@ -13,7 +13,9 @@ from typing import Any
 
 from latency import LatencyOracle
 from search.artifacts import write_bytes
+from search.networks import zoo_architecture
 from search.objective import log2_score
+from search.study.estimate import estimate
 from search.tasks import Task
 from spaces.zoo import ZooSystem
 
@@ -82,14 +84,13 @@ def leaderboard(
             if "problem" not in found:  # else another attempt may succeed
                 document = {"settings": settings, "entry": found}
                 write_bytes(path, json.dumps(document, indent=2).encode())
-        estimate = oracle.predict(system.trace())
-        failed = estimate.failure is not None or bool(estimate.fallbacks)
+        known = estimate(zoo_architecture(system.name), task, oracle)
         yield Entry(
             system.name,
-            runtime_ms=estimate.ms,
-            low_ms=estimate.low_ms,
-            high_ms=estimate.high_ms,
-            runs_on_gpu=not failed,
+            runtime_ms=known.runtime_ms,
+            low_ms=known.low_ms,
+            high_ms=known.high_ms,
+            runs_on_gpu=not known.refusals,
             **{**found, "left_out": tuple(found["left_out"])},
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,7 @@ def goals(
     stages = recipe.stages or (Stage(),)
     looks = recipe.domain is not None or any(stage.level or stage.masked for stage in stages)
     taps = model.taps(x[:1])[1] if looks else {}
+    losses = _losses(recipe)
     common = []
     if recipe.teacher is not None:
         if teacher is None:
@@ -65,7 +66,7 @@ def goals(
         channels = tapped_channels(taps, recipe.domain.features)
         common.append(domain(recipe.domain, channels, seed))
     return [
-        _goal(recipe, stage, steps, taps, x.shape[-1], common, seed)
+        _goal(recipe, stage, steps, losses, taps, x.shape[-1], common, seed)
         for stage, steps in zip(stages, spans(stages, recipe.steps), strict=True)
     ]
 
@@ -74,6 +75,7 @@ def _goal(
     recipe: Recipe,
     stage: Stage,
     steps: range,
+    losses: Mapping[str, Loss],
     taps: dict[str, Any],
     input_channels: int,
     common: Sequence[Trick],
@@ -82,7 +84,7 @@ def _goal(
     choice = stage.loss if stage.loss is not None else recipe.loss
     if stage.level is not None:
         channels = tapped_channels(taps, stage.level)
-        head = level_head(stage.level, channels, _pair_loss(choice, recipe))
+        head = level_head(stage.level, channels, _pair_loss(choice, losses))
         return Goal(steps, _as_it_is, _the_image, None, [head])
     tricks = [] if stage.alone else list(common)
     if stage.masked and RESTORED in taps:
@@ -95,7 +97,7 @@ def _goal(
         steps,
         shown if stage.masked else _as_it_is,
         _the_input if stage.target == "input" else _the_image,
-        _sight_loss(choice, recipe),
+        _sight_loss(choice, losses),
         tricks,
     )
 
@@ -119,31 +121,35 @@ def _photograph(x: Any, y: Any, what: str) -> Any:
     return x[..., :3]
 
 
-def _sight_loss(choice: LossChoice, recipe: Recipe) -> Callable[[Sight], Any]:
+def _sight_loss(choice: LossChoice, losses: Mapping[str, Loss]) -> Callable[[Sight], Any]:
     weights = weights_of(choice)
     pairwise = {name: weight for name, weight in weights.items() if name not in BOKEH_LOSSES}
-    pair_loss = _pair_loss(pairwise, recipe) if pairwise else None
+    pair_loss = _pair_loss(pairwise, losses) if pairwise else None
+    # In the order of the recipe, not of a set: sums round by their order.
+    of_photographs = {name: weight for name, weight in weights.items() if name in BOKEH_LOSSES}
 
     def loss(sight: Sight) -> Any:
         terms = [] if pair_loss is None else [pair_loss(sight.y, sight.prediction)]
-        for name in weights.keys() & BOKEH_LOSSES.keys():
+        for name, weight in of_photographs.items():
             photograph = _photograph(sight.x, sight.y, f"the loss {name}")
             found = BOKEH_LOSSES[name](sight.y, sight.prediction, photograph)
-            terms.append(weights[name] * found)
+            terms.append(weight * found)
         return tf.add_n(terms)
 
     return loss
 
 
-def _pair_loss(choice: LossChoice, recipe: Recipe) -> Loss:
+def _pair_loss(choice: LossChoice, losses: Mapping[str, Loss]) -> Loss:
     """The weighted sum of losses of target and prediction."""
-    terms = [(_one_loss(name, recipe), weight) for name, weight in weights_of(choice).items()]
+    terms = [(losses[name], weight) for name, weight in weights_of(choice).items()]
     return lambda target, prediction: tf.add_n(
         [weight * loss(target, prediction) for loss, weight in terms]
     )
 
 
-def _one_loss(name: str, recipe: Recipe) -> Loss:
-    if name in recipe.perceptual_weights:
-        return perceptual_loss(name, recipe.perceptual_weights[name])
-    return LOSSES[name]
+def _losses(recipe: Recipe) -> dict[str, Loss]:
+    """All losses of target and prediction; a classifier is read once, whatever stages need it."""
+    classifiers = {
+        name: perceptual_loss(name, weights) for name, weights in recipe.perceptual_weights.items()
+    }
+    return {**{name: LOSSES[name] for name in LOSSES}, **classifiers}

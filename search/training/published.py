@@ -7,7 +7,7 @@ from typing import Any
 
 from spaces.zoo import ZooSystem
 
-from .recipe import PERCEPTUAL_NAMES, Recipe
+from .recipe import PERCEPTUAL_NAMES, Recipe, weights_of
 
 _LARGE = 1_000_000
 _RATES = {False: 2e-3, True: 5e-4}
@@ -47,8 +47,5 @@ def _for_all(document: Mapping[str, Any], weights: Mapping[str, str]) -> dict[st
 
 
 def _named_losses(document: Mapping[str, Any]) -> set[str]:
-    choices = [document.get("loss", ())]
-    choices += [stage.get("loss") or () for stage in document.get("stages", ())]
-    return {
-        name for choice in choices for name in ([choice] if isinstance(choice, str) else choice)
-    }
+    parts = [document, *document.get("stages", ())]
+    return {name for part in parts for name in weights_of(part.get("loss") or {})}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -16,6 +17,9 @@ LOSS_NAMES = (
 
 PERCEPTUAL_NAMES = ("vgg19", "resnet50")
 """Losses that need the weights of a classifier; those of `losses.perceptual`."""
+
+DOWNLOAD = "imagenet"
+"""In place of a classifier's file: let Keras download its weights."""
 
 BOKEH_NAMES = ("bokeh_foreground", "bokeh_edge", "bokeh_blur")
 """Losses that need the photograph too, so RGB inputs; those of `losses.bokeh`."""
@@ -174,6 +178,11 @@ class Recipe(_Part):
             if part["loss"] is not None:
                 part["loss"] = _remaining(part["loss"], left_out)
         return Recipe.model_validate(document)
+
+
+def can_be_had(weights: str) -> bool:
+    """Whether a classifier's weights are a file that is there, or to be downloaded."""
+    return weights == DOWNLOAD or Path(weights).is_file()
 
 
 def weights_of(loss: LossChoice) -> dict[str, float]:

@@ -102,14 +102,14 @@ def _positive(text: str) -> bool:
 
 
 def _perceptual_weights(pairs: list[str]) -> dict[str, str]:
-    from search.training.recipe import PERCEPTUAL_NAMES
+    from search.training.recipe import PERCEPTUAL_NAMES, can_be_had
 
     weights = {}
     for pair in pairs:
         name, equals, path = pair.partition("=")
         if name not in PERCEPTUAL_NAMES or not equals:
             raise UserError(f"weights {pair!r}: write one of {', '.join(PERCEPTUAL_NAMES)}=FILE")
-        if path != "imagenet" and not Path(path).is_file():
+        if not can_be_had(path):
             raise UserError(f"weights {pair!r}: no such file")
         weights[name] = path
     return weights

@@ -18,14 +18,14 @@ def show(
 
     from rich.console import Console
 
-    document = document_of(find_system(name))
     system = find_system(name)
+    document = document_of(system)
     published, console = document["published"], Console(highlight=False)
     *_, predicted = cells_of(document)
     console.print(f"[bold]{system.title}[/bold] ({system.name}, {system.task})")
     lines = {
         "confidence": f"{system.confidence}. {system.note}",
-        "network": f"{system.parameters:,} parameters, {system.trace().macs / 1e9:.3f} GMAC, input "
+        "network": f"{system.parameters:,} parameters, {document['gmac']:.3f} GMAC, input "
         + "x".join(map(str, system.input_shape)),
         "published": "; ".join(f"{key} {value}" for key, value in published.items() if value)
         or "never submitted",

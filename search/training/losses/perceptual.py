@@ -15,11 +15,9 @@ import keras
 import tensorflow as tf
 
 from search.errors import UserError
+from search.training.recipe import DOWNLOAD, can_be_had
 
 from .registry import Loss
-
-DOWNLOAD = "imagenet"
-"""In place of a file: let Keras download its weights."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +82,9 @@ def _features(name: str, classifier: Classifier, weights: str | Path) -> Callabl
 
 
 def _loaded(name: str, classifier: Classifier, weights: str | Path) -> keras.Model:
-    download = str(weights) == DOWNLOAD
-    if not download and not Path(weights).is_file():
+    if not can_be_had(str(weights)):
         raise UserError(f"perceptual_weights: no file {weights} for {name}")
+    download = str(weights) == DOWNLOAD
     try:
         if download:
             return classifier.make(include_top=False, weights=DOWNLOAD)
