@@ -10,16 +10,12 @@ of each seed, their mean and standard deviation, and the paired difference to no
 from __future__ import annotations
 
 import argparse
-import statistics
-import tempfile
 from pathlib import Path
 
 import keras
+from paired import gains, isp_sample, mean_and_spread
 
-from search.data.batches import validation_arrays
-from search.data.pairs import PreparedPairs, encoder_for
-from search.data.sample import prepare_sample
-from search.training.loop import Validation, train
+from search.training.loop import train
 from search.training.recipe import Recipe, Teacher
 from search.training.teaching import make_teacher
 from spaces.ops.keras_backend import Network
@@ -39,10 +35,7 @@ def main() -> None:
     parser.add_argument("--teacher-steps", type=int, default=1800)
     parser.add_argument("--data", type=Path, help="where sample data are or are made")
     options = parser.parse_args()
-    root = prepare_sample("isp", options.data or Path(tempfile.mkdtemp()), seed=0)
-    pairs, held_out = PreparedPairs(root, "train"), PreparedPairs(root, "val")
-    encode = encoder_for(pairs.meta)
-    common = pairs, encode, Validation(*validation_arrays(held_out, encode))
+    common = isp_sample(options.data)
     plain = Recipe(steps=options.steps, closed_form_images=0, loss="l1")
     teaching = Teacher(system=options.teacher, steps=options.teacher_steps)
     found: dict[str, list[float]] = {}
@@ -65,12 +58,8 @@ def main() -> None:
         row = ", ".join(f"{name} {psnrs[-1]:.2f}" for name, psnrs in found.items())
         print(f"seed {seed}: {row}", flush=True)
     for name, psnrs in found.items():
-        gains = [with_ - without for with_, without in zip(psnrs, found["none"], strict=True)]
-        print(
-            f"{name:10} {statistics.mean(psnrs):6.2f} +- {statistics.stdev(psnrs):.2f} dB, "
-            f"against none {statistics.mean(gains):+.2f} +- {statistics.stdev(gains):.2f}",
-            flush=True,
-        )
+        gained = mean_and_spread(gains(psnrs, found["none"]), "+")
+        print(f"{name:10} {mean_and_spread(psnrs)} dB, against none {gained}", flush=True)
 
 
 if __name__ == "__main__":

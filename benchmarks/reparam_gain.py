@@ -10,18 +10,14 @@ difference to "plain". The deployed networks are the same size to the last param
 from __future__ import annotations
 
 import argparse
-import statistics
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import keras
+from paired import gains, isp_sample, mean_and_spread
 
-from search.data.batches import validation_arrays
-from search.data.pairs import PreparedPairs, encoder_for
-from search.data.sample import prepare_sample
-from search.training.loop import Validation, train
+from search.training.loop import train
 from search.training.recipe import Recipe
 from spaces.ops.keras_backend import Network
 
@@ -42,11 +38,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--data", type=Path, help="where sample data are or are made")
     options = parser.parse_args()
-    folder = options.data or Path(tempfile.mkdtemp())
-    root = prepare_sample("isp", folder, seed=0)
-    pairs, held_out = PreparedPairs(root, "train"), PreparedPairs(root, "val")
-    encode = encoder_for(pairs.meta)
-    validation = Validation(*validation_arrays(held_out, encode))
+    common = isp_sample(options.data)
     recipe = Recipe(steps=options.steps, closed_form_images=0)
     found: dict[str, list[float]] = {}
     for form, branches in FORMS.items():
@@ -55,13 +47,12 @@ def main() -> None:
             keras.backend.clear_session()
             keras.utils.set_random_seed(seed)
             model = Network(lambda ops, x, b=branches: network(b, ops, x), 4)
-            outcome = train(model, recipe, pairs, encode, validation, seed=seed)
+            outcome = train(model, recipe, *common, seed=seed)
             found.setdefault(form, []).append(outcome.psnr_db)
         seconds = (time.process_time() - began) / options.seeds
-        gains = [ours - plain for ours, plain in zip(found[form], found["plain"], strict=True)]
+        gained = mean_and_spread(gains(found[form], found["plain"]), "+")
         print(
-            f"{form:8} {statistics.mean(found[form]):6.2f} +- {statistics.stdev(found[form]):.2f} "
-            f"dB, against plain {statistics.mean(gains):+.2f} +- {statistics.stdev(gains):.2f} "
+            f"{form:8} {mean_and_spread(found[form])} dB, against plain {gained} "
             f"({', '.join(f'{p:.2f}' for p in found[form])}); {seconds:.0f} CPU s a run",
             flush=True,
         )

@@ -1,0 +1,31 @@
+"""What the benchmarks of brief training share: the sample data, and the gain over a baseline."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from search.data.batches import validation_arrays
+from search.data.pairs import Encoder, PairSource, PreparedPairs, encoder_for
+from search.data.sample import prepare_sample
+from search.training.loop import Validation
+
+
+def isp_sample(folder: Path | None) -> tuple[PairSource, Encoder, Validation]:
+    """The ISP sample data, made in `folder` (or a temporary one) where they are not there."""
+    root = prepare_sample("isp", folder or Path(tempfile.mkdtemp()), seed=0)
+    pairs, held_out = PreparedPairs(root, "train"), PreparedPairs(root, "val")
+    encode = encoder_for(pairs.meta)
+    return pairs, encode, Validation(*validation_arrays(held_out, encode))
+
+
+def mean_and_spread(values: Sequence[float], sign: str = "") -> str:
+    """For example "25.32 +- 0.62"; with `sign` "+" a gain is marked as one."""
+    return f"{statistics.mean(values):{sign}.2f} +- {statistics.stdev(values):.2f}"
+
+
+def gains(ours: Sequence[float], baseline: Sequence[float]) -> list[float]:
+    """Differences seed by seed."""
+    return [with_ - without for with_, without in zip(ours, baseline, strict=True)]
