@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from .initializers import initializer
 from .layers import Attend, ChannelBias, InstanceNorm, LayerNorm, PointwiseOfSome
@@ -292,6 +293,27 @@ class KerasOps:
         return keras.ops.max(x, axis=3, keepdims=True)
 
 
+class _InOrder:
+    """`KerasOps` whose TensorFlow ops are named by the order of the calls.
+
+    The converter sorts ops that are ready at the same time by their names. Named by number, they
+    stand in the file as the network was written, and fuse on the GPU as its trace does.
+    """
+
+    def __init__(self, ops: KerasOps) -> None:
+        self._ops, self._calls = ops, 0
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._ops, name)
+
+        def numbered(*arguments: Any, **options: Any) -> Any:
+            self._calls += 1
+            with tf.name_scope(f"{self._calls:04d}"):
+                return method(*arguments, **options)
+
+        return numbered
+
+
 class Network(keras.Model):  # type: ignore[misc]
     """A network function as a Keras model: [B, H, W, input_channels] -> its output.
 
@@ -300,7 +322,7 @@ class Network(keras.Model):  # type: ignore[misc]
 
     def __init__(
         self,
-        network: Callable[[KerasOps, Any], Any],
+        network: Callable[[Any, Any], Any],
         input_channels: int,
         name: str = "network",
         *,
@@ -327,7 +349,7 @@ class Network(keras.Model):  # type: ignore[misc]
     def call(self, inputs: Any, with_taps: bool = False) -> Any:
         """Run the network; image sizes are static in every traced function."""
         ops = KerasOps(self.parts)
-        output = self._network(ops, inputs)
+        output = self._network(_InOrder(ops), inputs)
         return (output, ops.taps) if with_taps else output
 
     def taps(self, inputs: Any, *, training: bool = False) -> tuple[Any, dict[str, Any]]:

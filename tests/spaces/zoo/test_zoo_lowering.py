@@ -21,16 +21,11 @@ SLOW = {
     "microisp_0_5", "microisp_1_0", "pynet_v2_mobile", "mialgo_track2", "pynet_bokeh", "sensebrain",
     "skd_vsp", "casia", "casia_teacher", "channel", "vic", "zjut_vision",
 }  # fmt: skip
-# The file computes the two perceptrons of an attention site of CASIA in either order, so that the
-# first absorbs their sum in one site and not in the next; the trace has one order. VIC's file
-# slices keys and values before or after the softmax, as their names sort.
-IN_ANY_ORDER = {"casia", "vic"}
 REFUSED = {"jmu_cvlab", "vic", "zjut_vision"}
 
 EXPORTED = [
     pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
     for name in ZOO
-    if name not in IN_ANY_ORDER
 ]
 
 
