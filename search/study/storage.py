@@ -120,7 +120,10 @@ def identity(config: StudyConfig) -> dict[str, Any]:
 
 def _refuse_changes(config: StudyConfig, stored: dict[str, Any]) -> None:
     now = json.loads(json.dumps(identity(config)))
-    changes = list(_differences(stored["identity"], now, ""))
+    # Read anew, so that a setting which did not exist then has the value that it now stands for.
+    then = parse_config(stored["config"], f"the stored study {config.name}")
+    training = then.training.model_dump(mode="json")
+    changes = list(_differences(stored["identity"] | {"training": training}, now, ""))
     if changes:
         shown = "; ".join(changes[:4]) + ("; ..." if len(changes) > 4 else "")
         raise UserError(

@@ -12,6 +12,7 @@ from search.errors import UserError
 from spaces.ops.keras_backend import Network
 
 from .losses import LOSSES, Loss
+from .losses.bands import on_band
 from .losses.bokeh import BOKEH_LOSSES
 from .losses.perceptual import perceptual_loss
 from .recipe import LossChoice, Recipe, Stage, weights_of
@@ -52,7 +53,7 @@ def goals(
     Raises UserError where the recipe asks for what the network or the data do not have.
     """
     stages = recipe.stages or (Stage(),)
-    looks = recipe.domain is not None or any(stage.level or stage.masked for stage in stages)
+    looks = recipe.domain or recipe.levels or any(stage.level or stage.masked for stage in stages)
     taps = model.taps(x[:1])[1] if looks else {}
     losses = _losses(recipe)
     common = []
@@ -65,6 +66,7 @@ def goals(
     if recipe.domain is not None:
         channels = tapped_channels(taps, recipe.domain.features)
         common.append(domain(recipe.domain, channels, seed))
+    common += [_level(name, loss, taps, losses) for name, loss in recipe.levels.items()]
     return [
         _goal(recipe, stage, steps, losses, taps, x.shape[-1], common, seed)
         for stage, steps in zip(stages, spans(stages, recipe.steps), strict=True)
@@ -83,8 +85,7 @@ def _goal(
 ) -> Goal:
     choice = stage.loss if stage.loss is not None else recipe.loss
     if stage.level is not None:
-        channels = tapped_channels(taps, stage.level)
-        head = level_head(stage.level, channels, _pair_loss(choice, losses))
+        head = _level(stage.level, choice, taps, losses)
         return Goal(steps, _as_it_is, _the_image, None, [head])
     tricks = [] if stage.alone else list(common)
     if stage.masked and RESTORED in taps:
@@ -100,6 +101,12 @@ def _goal(
         _sight_loss(choice, losses),
         tricks,
     )
+
+
+def _level(
+    name: str, choice: LossChoice, taps: dict[str, Any], losses: Mapping[str, Loss]
+) -> Trick:
+    return level_head(name, tapped_channels(taps, name), _pair_loss(choice, losses))
 
 
 def _as_it_is(x: Any, step: Any) -> Any:
@@ -141,10 +148,16 @@ def _sight_loss(choice: LossChoice, losses: Mapping[str, Loss]) -> Callable[[Sig
 
 def _pair_loss(choice: LossChoice, losses: Mapping[str, Loss]) -> Loss:
     """The weighted sum of losses of target and prediction."""
-    terms = [(losses[name], weight) for name, weight in weights_of(choice).items()]
+    terms = [(_named(name, losses), weight) for name, weight in weights_of(choice).items()]
     return lambda target, prediction: tf.add_n(
         [weight * loss(target, prediction) for loss, weight in terms]
     )
+
+
+def _named(name: str, losses: Mapping[str, Loss]) -> Loss:
+    """`ssim`, or `low:ssim` of a band."""
+    band, _, base = name.rpartition(":")
+    return on_band(band, losses[base]) if band else losses[base]
 
 
 def _losses(recipe: Recipe) -> dict[str, Loss]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from spaces.zoo import ZooSystem
 
-from .recipe import PERCEPTUAL_NAMES, Recipe, weights_of
+from .recipe import PERCEPTUAL_NAMES, Recipe, base_loss, weights_of
 
 _LARGE = 1_000_000
 _RATES = {False: 2e-3, True: 5e-4}
@@ -48,4 +48,5 @@ def _for_all(document: Mapping[str, Any], weights: Mapping[str, str]) -> dict[st
 
 def _named_losses(document: Mapping[str, Any]) -> set[str]:
     parts = [document, *document.get("stages", ())]
-    return {name for part in parts for name in weights_of(part.get("loss") or {})}
+    choices = [part.get("loss") or {} for part in parts] + [*document.get("levels", {}).values()]
+    return {base_loss(name) for choice in choices for name in weights_of(choice)}

@@ -21,10 +21,17 @@ PERCEPTUAL_NAMES = ("vgg19", "resnet50")
 DOWNLOAD = "imagenet"
 """In place of a classifier's file: let Keras download its weights."""
 
-BOKEH_NAMES = ("bokeh_foreground", "bokeh_edge", "bokeh_blur")
+BOKEH_NAMES = ("bokeh_foreground", "bokeh_edge", "bokeh_blur", "bokeh_masked")
 """Losses that need the photograph too, so RGB inputs; those of `losses.bokeh`."""
 
 ALL_LOSSES = LOSS_NAMES + PERCEPTUAL_NAMES + BOKEH_NAMES
+
+BAND_LOSSES = {
+    "low": LOSS_NAMES + PERCEPTUAL_NAMES,
+    "details": ("l1", "mse", "charbonnier"),
+}
+"""What can look at a wavelet band, written `low:ssim`; the bands are those of `losses.bands`.
+Details are no images: their values lie around zero."""
 
 LossChoice = str | dict[str, float]
 """One loss, or several with their weights."""
@@ -46,7 +53,9 @@ class Stage(_Part):
     target: Literal["image", "input"] = Field(
         "image", description="input: learn to hand the photograph through first: VIC"
     )
-    alone: bool = Field(False, description="without the recipe's teacher, critics and domain")
+    alone: bool = Field(
+        False, description="without the recipe's teacher, critics, domain and levels"
+    )
     level: str | None = Field(
         None, description="features by their tap's name, to an image of their size: PyNET"
     )
@@ -124,6 +133,10 @@ class Recipe(_Part):
         1.0, gt=0, le=1, description="share of training pairs kept, the best aligned"
     )
     stages: tuple[Stage, ...] = Field((), description="one after the other; none is one stage")
+    levels: dict[str, LossChoice] = Field(
+        default_factory=dict,
+        description="losses of tapped features to an image of their size, beside the loss: CASIA",
+    )
     teacher: Teacher | None = None
     adversarial: Adversarial | None = None
     domain: Domain | None = None
@@ -133,11 +146,17 @@ class Recipe(_Part):
     def _known(cls, loss: LossChoice) -> LossChoice:
         return known_losses(loss)
 
+    @field_validator("levels")
+    @classmethod
+    def _all_known(cls, levels: dict[str, LossChoice]) -> dict[str, LossChoice]:
+        return {tap: known_losses(loss) for tap, loss in levels.items()}
+
     @property
     def loss_names(self) -> set[str]:
-        """Of all stages."""
-        choices = [self.loss, *(stage.loss for stage in self.stages if stage.loss is not None)]
-        return {name for choice in choices for name in weights_of(choice)}
+        """Of all stages and levels, whatever band they look at."""
+        of_stages = (stage.loss for stage in self.stages if stage.loss is not None)
+        choices = [self.loss, *of_stages, *self.levels.values()]
+        return {base_loss(name) for choice in choices for name in weights_of(choice)}
 
     @model_validator(mode="after")
     def _weights_of_classifiers(self) -> Recipe:
@@ -177,6 +196,7 @@ class Recipe(_Part):
         for part in (document, *document["stages"]):
             if part["loss"] is not None:
                 part["loss"] = _remaining(part["loss"], left_out)
+        document["levels"] = {tap: _remaining(loss, left_out) for tap, loss in self.levels.items()}
         return Recipe.model_validate(document)
 
 
@@ -190,11 +210,15 @@ def weights_of(loss: LossChoice) -> dict[str, float]:
     return {loss: 1.0} if isinstance(loss, str) else loss
 
 
+def base_loss(name: str) -> str:
+    """The loss behind the band that it looks at: `ssim` of `low:ssim`."""
+    return name.rpartition(":")[2]
+
+
 def known_losses(loss: LossChoice) -> LossChoice:
     """`loss`; ValueError for a name or a weight that cannot be."""
     for name, weight in weights_of(loss).items():
-        if name not in ALL_LOSSES:
-            raise ValueError(f"no loss called {name!r}; there are: {', '.join(ALL_LOSSES)}")
+        _check_name(name)
         if not 0 < weight < math.inf:
             raise ValueError(f"the weight of {name} is {weight:g}, not above 0")
     if not weights_of(loss):
@@ -202,6 +226,19 @@ def known_losses(loss: LossChoice) -> LossChoice:
     return loss
 
 
+def _check_name(name: str) -> None:
+    band, colon, base = name.rpartition(":")
+    if colon and band not in BAND_LOSSES:
+        known = ", ".join(BAND_LOSSES)
+        raise ValueError(f"no band called {band!r} ({name}); there are: {known}")
+    possible = BAND_LOSSES[band] if colon else ALL_LOSSES
+    if base not in possible:
+        noun = f"loss of the band {band}" if colon else "loss"
+        raise ValueError(f"no {noun} called {base!r}; there are: {', '.join(possible)}")
+
+
 def _remaining(loss: LossChoice, left_out: set[str]) -> LossChoice:
-    kept = {name: weight for name, weight in weights_of(loss).items() if name not in left_out}
+    kept = {
+        name: weight for name, weight in weights_of(loss).items() if base_loss(name) not in left_out
+    }
     return kept or loss

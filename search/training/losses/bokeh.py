@@ -1,4 +1,4 @@
-"""Bokeh losses: sharp in front, blurred behind. Sensebrain, Mobile AI 2022 bokeh report.
+"""Bokeh losses: sharp in front, blurred behind. Sensebrain and VIC, Mobile AI 2022 bokeh report.
 
 `mask` [B, H, W, 1] in [0, 1] is one on the foreground: a normalised depth map there, here
 what the target leaves in focus, since the data have no depth.
@@ -37,6 +37,12 @@ def background_blur_loss(prediction: Any, mask: Any) -> Any:
     return tf.reduce_mean(tf.image.total_variation(behind)) / pixels
 
 
+def masked_loss(target: Any, prediction: Any, photograph: Any, mask: Any) -> Any:
+    """Mean of M |p - x| + (1 - M) |p - y|, >= 0: the photograph in front, else the target"""
+    in_front = mask * tf.abs(prediction - photograph)
+    return tf.reduce_mean(in_front + (1 - mask) * tf.abs(prediction - target))
+
+
 _WINDOW = 9
 _DIFFERENT = 0.03
 """Side of the squares in which photograph and target are compared, and the mean difference at
@@ -53,6 +59,7 @@ BOKEH_LOSSES: Mapping[str, Callable[[Any, Any, Any], Any]] = {
     "bokeh_foreground": lambda y, p, x: foreground_edge_loss(p, in_focus_mask(x, y)),
     "bokeh_edge": lambda y, p, x: edge_difference_loss(p, x, in_focus_mask(x, y)),
     "bokeh_blur": lambda y, p, x: background_blur_loss(p, in_focus_mask(x, y)),
+    "bokeh_masked": lambda y, p, x: masked_loss(y, p, x, in_focus_mask(x, y)),
 }
 """By the name that recipes use: (target, prediction, photograph) -> scalar."""
 

@@ -18,7 +18,10 @@ def network(ops: Any, x: Any) -> Any:
 
 
 def punet(ops: Any, x: Any, *, attention: Callable[[Any, Any], Any]) -> Any:
-    """The UNet of teacher and student, `attention(ops, x)` behind levels 2 to 5."""
+    """The UNet of teacher and student, `attention(ops, x)` behind levels 2 to 5.
+
+    Taps: `level_2` to `level_5` of the encoder, `decoded_4` to `decoded_2` of the decoder.
+    """
     skips = [_block(ops, x, _BASE)]
     for level in (1, 2, 3):
         y = _block(ops, ops.max_pool(skips[-1]), _BASE << level)
@@ -29,8 +32,9 @@ def punet(ops: Any, x: Any, *, attention: Callable[[Any, Any], Any]) -> Any:
     x = ops.tap(attention(ops, x), "level_5")
     for level in (3, 2):
         x = _block(ops, _joined(ops, x, skips[level]), _BASE << level)
+        x = ops.tap(x, f"decoded_{level + 1}")
     x = _block(ops, _joined(ops, x, skips[1]), 2 * _BASE)
-    x = ops.add(_block(ops, x, 2 * _BASE), x)
+    x = ops.tap(ops.add(_block(ops, x, 2 * _BASE), x), "decoded_2")
     x = _joined(ops, x, skips[0])
     x = ops.add(_block(ops, x, _BASE), _block(ops, x, _BASE))
     x = ops.activation(ops.conv(_up(ops, x, _BASE // 4), 3), "tanh")
@@ -75,11 +79,12 @@ register(
         "levels 2 to 5, its mixing and the residual sums are assumed. The two perceptrons of CBAM "
         "have weights of their own here.",
         parameters=54_449_075,
-        training="L1 to the teacher's features, with MSE, SSIM and VGG (weights assumed), "
-        "batch 12, Adam at 5e-5, weight decay 5e-5.",
+        training="L1 to the teacher's features (of encoder and decoder: assumed), with MSE, SSIM "
+        "and VGG (weights assumed), batch 12, here 4, Adam at 5e-5, weight decay 5e-5.",
         recipe={
             "loss": {"mse": 1.0, "ssim": 0.1, "vgg19": 1e-4},
-            "batch": 12,
+            "batch": 4,
+            "crop": 128,
             "weight_decay": 5e-5,
             "teacher": {"system": "casia_teacher", "output": 0.0, "features": 1.0},
         },

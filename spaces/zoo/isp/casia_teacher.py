@@ -28,11 +28,19 @@ register(
         note="As the student, with self-attention as in SAGAN in place of the three kinds. Never "
         "submitted: for distillation, on patches.",
         parameters=52_487_211,
-        training="MSE, SSIM, VGG and edges on the image (weights assumed); the losses on "
-        "coarser levels are left out, as the network has no outputs there.",
+        training="MSE, SSIM, VGG and edges on the image, MSE on levels 2 to 4 and SSIM on 2 and 3, "
+        "each from a 3x3 convolution of the decoder's features (assumed, as are all weights); "
+        "batch 12, here 4.",
         recipe={
             "loss": {"mse": 1.0, "ssim": 0.1, "edge": 0.05, "vgg19": 1e-4},
-            "batch": 12,
+            "levels": {
+                "decoded_4": {"mse": 1.0},
+                "decoded_3": {"mse": 1.0, "ssim": 0.1},
+                "decoded_2": {"mse": 1.0, "ssim": 0.1},
+            },
+            # The third level is an eighth of the crop, and SSIM's window has 11 pixels.
+            "crop": 128,
+            "batch": 4,
             "weight_decay": 5e-5,
         },
     )

@@ -37,10 +37,10 @@ register(
         note="Blocks and widths as in the report; the lift of the RAW frame to three channels and "
         "the detail bands stacked to nine are assumed. Failed on the phone's GPU.",
         parameters=20_124_970,
-        training="L1 on the detail bands, L1, VGG and SSIM on the low one (here on the image; "
-        "weights assumed), Adam at 1e-3 halved every 25 of 100 epochs.",
+        training="L1 on the detail bands, L1, VGG and SSIM on the low one (weights assumed), Adam "
+        "at 1e-3 halved every 25 of 100 epochs.",
         recipe={
-            "loss": {"l1": 1.0, "ssim": 0.1, "vgg19": 1e-4},
+            "loss": {"details:l1": 1.0, "low:l1": 1.0, "low:ssim": 0.1, "low:vgg19": 1e-4},
             "schedule": "steps",
             "halvings": 3,
         },

@@ -53,6 +53,17 @@ def test_what_does_not_change_results_may_change(tiny_config, changes):
     assert stored == tiny_config(**changes)
 
 
+def test_a_setting_that_is_new_to_an_old_study_has_its_default(tiny_config):
+    study = create_or_resume(tiny_config())
+    stored = study.user_attrs["config"]
+    for document in (stored["config"]["training"], stored["identity"]["training"]):
+        del document["levels"]
+    study.set_user_attr("config", stored)
+    with pytest.raises(UserError, match=r"training\.levels\.body: absent"):
+        create_or_resume(tiny_config(training={"levels": {"body": "l1"}}))
+    create_or_resume(tiny_config())
+
+
 def test_reading_a_study_that_is_not_there(tiny_config, tmp_path):
     with pytest.raises(UserError, match="there is no study storage at"):
         load_study(f"sqlite:///{tmp_path / 'none.db'}", "x")

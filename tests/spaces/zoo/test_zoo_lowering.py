@@ -23,10 +23,7 @@ SLOW = {
 }  # fmt: skip
 REFUSED = {"jmu_cvlab", "vic", "zjut_vision"}
 
-EXPORTED = [
-    pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
-    for name in ZOO
-]
+EXPORTED = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in ZOO]
 
 
 @pytest.mark.parametrize("name", EXPORTED)

@@ -17,6 +17,7 @@ from search.training.losses.bokeh import (
     background_blur_loss,
     edge_difference_loss,
     foreground_edge_loss,
+    masked_loss,
 )
 from search.training.losses.transfer import feature_distillation_loss, reverse_gradient
 
@@ -166,6 +167,16 @@ def test_foreground_edges_of_a_step_by_hand():
     inner = 2 * 6 * (3 + 3)
     assert inner <= diagonals <= inner + 2 * 2 * 8
     assert float(foreground_edge_loss(tf.constant(image), 0 * mask)) == 0
+
+
+def test_the_masked_loss_wants_the_photograph_in_front_and_the_target_behind():
+    photograph, target = images(0), images(1)
+    mask = np.zeros((2, 32, 32, 1), np.float32)
+    mask[:, :, :8] = 1
+    wanted = np.where(mask == 1, photograph, target)
+    assert float(masked_loss(target, tf.constant(wanted), photograph, mask)) == 0
+    found = float(masked_loss(target, tf.constant(target), photograph, mask))
+    assert found == pytest.approx(np.abs(target - photograph)[:, :, :8].mean() / 4, rel=1e-5)
 
 
 def test_edge_difference_is_nothing_for_the_photograph_itself():

@@ -13,6 +13,7 @@ from search.training.goal import goals
 from search.training.loop import Validation, train
 from search.training.recipe import Adversarial, Domain, Recipe, Stage, Teacher
 from search.training.teaching import make_teacher
+from search.training.tricks import Sight
 from search.training.tricks.masking import masked
 from spaces.ops.keras_backend import Network
 from spaces.zoo import ZOO
@@ -112,6 +113,31 @@ def test_levels_train_only_what_they_look_at(isp):
     assert moved == [True] * 4 + [False] * 2
 
 
+def test_losses_of_levels_come_beside_that_of_the_image(isp):
+    """The head of a level sees its own target and reaches what lies before its tap only."""
+    recipe = with_(levels={"bottleneck": {"mse": 1.0}, "body": "l1"})
+    model = fresh(tapped, 4)
+    x = isp[2].inputs[:2]
+    y = isp[2].targets[:2].astype(np.float32) / 255
+    (goal,) = goals(recipe, model, x, teacher=None, seed=0)
+    assert len(goal.tricks) == 2
+    prediction, taps = model.taps(x)
+    sight = Sight(x, y, prediction, taps, model.taps, tf.constant(0))
+    bottleneck, body = goal.tricks
+    kernel, bias = bottleneck.variables
+    bottleneck.variables[0].assign(np.zeros(kernel.shape))
+    bias.assign([0.5, 0.5, 0.5])
+    small = y.reshape(2, 32, 4, 32, 4, 3).mean((2, 4))
+    np.testing.assert_allclose(bottleneck.loss(sight), np.mean((small - 0.5) ** 2), rtol=1e-5)
+    together = goal.loss(sight) + bottleneck.loss(sight) + body.loss(sight)
+    np.testing.assert_allclose(goal.total(sight), together, rtol=1e-6)
+    _, _, moved = trained(isp, tapped, recipe)
+    assert all(moved)
+    alone = with_(stages=[{"alone": True}, {}], levels={"body": "l1"})
+    found = goals(alone, fresh(tapped, 4), x, teacher=None, seed=0)
+    assert [len(goal.tricks) for goal in found] == [0, 1]
+
+
 def test_an_identity_stage_learns_to_hand_the_photograph_through(bokeh):
     recipe = with_(steps=150, stages=[{"target": "input"}])
     model, _, _ = trained(bokeh, tiny_bokeh, recipe, channels=3)
@@ -189,8 +215,6 @@ def test_the_domain_classifier_pushes_features_the_other_way(isp):
     def run(inputs):
         return model.taps(inputs, training=True)
 
-    from search.training.tricks import Sight
-
     with tf.GradientTape(persistent=True) as tape:
         prediction, taps = run(x)
         sight = Sight(x, None, prediction, taps, run, tf.constant(0))
@@ -209,8 +233,9 @@ def test_the_domain_classifier_pushes_features_the_other_way(isp):
 
 
 def test_a_tap_that_is_not_there_is_named(isp):
-    with pytest.raises(UserError, match=r"no tapped features 'neck'.*body, bottleneck"):
-        trained(isp, tapped, with_(domain={"weight": 1.0, "features": "neck"}))
+    for wrong in ({"domain": {"weight": 1.0, "features": "neck"}}, {"levels": {"neck": "l1"}}):
+        with pytest.raises(UserError, match=r"no tapped features 'neck'.*body, bottleneck"):
+            trained(isp, tapped, with_(**wrong))
 
 
 def test_bokeh_losses_train_on_photographs_and_not_on_raw(isp, bokeh):
