@@ -35,14 +35,14 @@ def main() -> None:
     parser.add_argument("--teacher-steps", type=int, default=1800)
     parser.add_argument("--data", type=Path, help="where sample data are or are made")
     options = parser.parse_args()
-    common = isp_sample(options.data)
+    data = isp_sample(options.data)
     plain = Recipe(steps=options.steps, closed_form_images=0, loss="l1")
     teaching = Teacher(system=options.teacher, steps=options.teacher_steps)
     found: dict[str, list[float]] = {}
     for seed in range(options.seeds):
         keras.backend.clear_session()
         asking = plain.model_copy(update={"teacher": teaching})
-        teacher = make_teacher(asking, *common, seed=seed)
+        teacher = make_teacher(asking, data, seed=seed)
         recipes = {"none": plain} | {
             f"weight {weight:g}": plain.model_copy(
                 update={"teacher": teaching.model_copy(update={"output": weight})}
@@ -52,7 +52,7 @@ def main() -> None:
         for name, recipe in recipes.items():
             keras.utils.set_random_seed(seed)
             model = Network(ZOO["mialgo_track1"].network, 4)
-            outcome = train(model, recipe, *common, seed=seed, teacher=teacher)
+            outcome = train(model, recipe, data, seed=seed, teacher=teacher)
             assert outcome.psnr_db is not None
             found.setdefault(name, []).append(outcome.psnr_db)
         row = ", ".join(f"{name} {psnrs[-1]:.2f}" for name, psnrs in found.items())

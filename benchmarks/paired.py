@@ -7,18 +7,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from search.data.batches import validation_arrays
-from search.data.pairs import Encoder, PairSource, PreparedPairs, encoder_for
+from search.data.pairs import PreparedPairs
 from search.data.sample import prepare_sample
-from search.training.loop import Validation
+from search.training.data import TrainingData, training_data
 
 
-def isp_sample(folder: Path | None) -> tuple[PairSource, Encoder, Validation]:
+def isp_sample(folder: Path | None) -> TrainingData:
     """The ISP sample data, made in `folder` (or a temporary one) where they are not there."""
     root = prepare_sample("isp", folder or Path(tempfile.mkdtemp()), seed=0)
-    pairs, held_out = PreparedPairs(root, "train"), PreparedPairs(root, "val")
-    encode = encoder_for(pairs.meta)
-    return pairs, encode, Validation(*validation_arrays(held_out, encode))
+    return training_data(PreparedPairs(root, "train"), PreparedPairs(root, "val"), 4)
 
 
 def mean_and_spread(values: Sequence[float], sign: str = "") -> str:

@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--data", type=Path, help="where sample data are or are made")
     options = parser.parse_args()
-    common = isp_sample(options.data)
+    data = isp_sample(options.data)
     recipe = Recipe(steps=options.steps, closed_form_images=0)
     found: dict[str, list[float]] = {}
     for form, branches in FORMS.items():
@@ -47,7 +47,7 @@ def main() -> None:
             keras.backend.clear_session()
             keras.utils.set_random_seed(seed)
             model = Network(lambda ops, x, b=branches: network(b, ops, x), 4)
-            outcome = train(model, recipe, *common, seed=seed)
+            outcome = train(model, recipe, data, seed=seed)
             found.setdefault(form, []).append(outcome.psnr_db)
         seconds = (time.process_time() - began) / options.seeds
         gained = mean_and_spread(gains(found[form], found["plain"]), "+")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,11 @@ class LatencyEstimate:
         """Whether the GPU runs every op."""
         return not self.fallbacks
 
+    @property
+    def launches(self) -> Counter[Kernel]:
+        """How often each kernel is launched; the order, which a converter may change, left out."""
+        return Counter(estimate.kernel for estimate in self.kernels)
+
 
 class LatencyOracle:
     """Predicts run times on the device of one profile (a profile, its name or its path)."""
@@ -111,6 +117,7 @@ class LatencyOracle:
         fit = self.profile.fit
         notes = []
         log_factor = math.log(fit.interval_factor)
+        furthest = 1.0
         if fit.status != "fitted":
             notes.append(f"{fit.status} profile: {fit.source}")
         for quantity, value in extent(lowering).items():
@@ -120,10 +127,11 @@ class LatencyOracle:
             notes.append(
                 f"{value:.3g} {_UNITS[quantity]} is outside the fitted {low:.3g} to {high:.3g}"
             )
-            # Nothing is known out there: a factor of two beyond the range makes
-            # either bound a factor of sqrt(2) wider.
             beyond = low / value if value < low and value > 0 else max(value / high, 1.0)
-            log_factor += 0.5 * math.log(beyond)
+            furthest = max(furthest, beyond)
+        # Nothing is known out there: a factor of two beyond the range makes either bound a factor
+        # of sqrt(2) wider. The quantities grow together, so the furthest one counts.
+        log_factor += 0.5 * math.log(furthest)
         if lowering.fallbacks:
             first = lowering.fallbacks[0]
             notes.append(

@@ -129,6 +129,9 @@ def _train(
             return job.result()
     except BrokenProcessPool:
         return {"left_out": (), "problem": "its training was killed, probably for want of memory"}
+    except Exception as error:  # One system's must not cost the others their rows.
+        first_line = (str(error).strip().splitlines() or [""])[0]
+        return {"left_out": (), "problem": f"{type(error).__name__}: {first_line}"}
 
 
 def train_system(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from search.data.pairs import Pair, PairMeta, PairSource
+from search.data.pairs import DepthMap, Pair, PairMeta, PairSource
 
 
 def misalignment(pair: Pair) -> float:
@@ -17,7 +18,7 @@ def misalignment(pair: Pair) -> float:
     do not matter.
     """
     network_input, target = pair
-    raw = network_input.shape[-1] == 4
+    raw = network_input.shape[0] != target.shape[0]
     first = network_input.astype(np.float32).mean(axis=-1)
     second = target.astype(np.float32).mean(axis=-1)
     if raw:
@@ -41,7 +42,7 @@ def _windowed_edges(image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 class Chosen:
     """Some pairs of a source, in the order of `indices`."""
 
-    def __init__(self, source: PairSource, indices: list[int]) -> None:
+    def __init__(self, source: PairSource, indices: Sequence[int]) -> None:
         self._source, self._indices = source, indices
         self.meta: PairMeta = source.meta
         self.decodes_files = source.decodes_files
@@ -53,15 +54,22 @@ class Chosen:
         """See `PairSource.read`."""
         return self._source.read(self._indices[index])
 
+    def depth(self, index: int) -> DepthMap | None:
+        """See `PairSource.depth`."""
+        return self._source.depth(self._indices[index])
 
-def best_aligned(source: PairSource, share: float) -> PairSource:
-    """The `share` of the pairs with the least misalignment, in their old order.
+
+def best_aligned(
+    source: PairSource, share: float, progress: Callable[[int], None] = lambda done: None
+) -> list[int]:
+    """Which `share` of the pairs has the least misalignment, in their old order.
 
     MiAlgo removed misaligned pairs from the challenge's data, for 0.3 dB; how, the report does
-    not say. Reads every pair once.
+    not say. Reads every pair once; `progress(pairs done)` is called as it goes.
     """
-    if share == 1:
-        return source
-    found = [misalignment(source.read(index)) for index in range(len(source))]
+    found = []
+    for index in range(len(source)):
+        found.append(misalignment(source.read(index)))
+        progress(index + 1)
     kept = np.argsort(found, kind="stable")[: max(1, round(share * len(source)))]
-    return Chosen(source, sorted(int(index) for index in kept))
+    return sorted(int(index) for index in kept)

@@ -49,7 +49,8 @@ def train_batches(
 ) -> Iterator[Batch]:
     """Batches of steps `start` .. `steps` - 1.
 
-    x: float32 [batch, crop/2, crop/2, 4] encoded RAW, or [batch, crop, crop, 3] for RGB inputs;
+    x: float32 [batch, crop/2, crop/2, 4] encoded RAW, or [batch, crop, crop, 3] for RGB
+    inputs, 4 with depth;
     y: float32 [batch, crop, crop, 3] in 0..1. Every pair is seen once an epoch, in an order drawn
     per epoch. Batch `step` is the same whether or not the run was interrupted, and for every
     network trained with the same seed. `augment`: flips and transposition that keep the Bayer
@@ -89,8 +90,8 @@ def cut(pair: Pair, crop: int, draw: npt.NDArray[np.float64], *, augment: bool) 
     `draw`: five numbers in 0..1, for top, left, flip rows, flip columns, transpose.
     """
     network_input, target = pair
-    raw = network_input.shape[-1] == 4
-    cell = 2 if raw else 1  # target pixels per input pixel
+    cell = target.shape[0] // network_input.shape[0]  # target pixels per input pixel
+    raw = cell == 2
     spare = min(target.shape[:2]) - crop
     ring = 1 if raw and augment and spare >= 2 else 0  # a RAW flip loses one cell
     side = crop // cell + ring

@@ -70,8 +70,8 @@ class Scene:
 
 def render_pair(
     photo: Image8, read_other: Callable[[], Image8], size: int, rng: np.random.Generator
-) -> tuple[Image8, Image8]:
-    """One pair of [size, size, 3] uint8 images: at f/16 (input) and at f/1.8 (target).
+) -> tuple[Image8, Image8, Image8]:
+    """[size, size, 3] uint8 images at f/16 (input) and f/1.8 (target), and the `depth_map`.
 
     `photo` is the background; `read_other` gives a photograph for a subject's texture.
     """
@@ -80,7 +80,17 @@ def render_pair(
     return (
         render(scene, STOPPED_DOWN, slices, layers),
         render(scene, WIDE_OPEN, slices, layers),
+        depth_map(scene),
     )
+
+
+def depth_map(scene: Scene) -> Image8:
+    """Inverse depth of what is seen in each pixel, [size, size] uint8: 0 is far, 255 near."""
+    depth = scene.background_depth
+    for layer in scene.layers:
+        depth = depth + layer.coverage * (np.float32(layer.inverse_depth) - depth)
+    visible = depth[scene.margin : -scene.margin, scene.margin : -scene.margin]
+    return np.rint(255 * np.clip(visible, 0, 1)).astype(np.uint8)
 
 
 def draw_scene(

@@ -17,6 +17,7 @@ from search.data.folders import (
     FilePair,
     FolderPairs,
     ImageError,
+    decode_grey,
     decode_mosaic,
     decode_rgb,
     list_pairs,
@@ -118,6 +119,8 @@ def _check_files(source: FolderPairs, pair: FilePair) -> _Checked | Broken:
     try:
         decoded = decode_rgb(pair.input) if sensor is None else decode_mosaic(pair.input)
         target = decode_rgb(pair.target)
+        if pair.depth is not None:
+            decode_grey(pair.depth)
     except ImageError as error:
         return error.path, error.reason
     if sensor is not None:

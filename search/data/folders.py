@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from search.data.pairs import Pair, PairMeta, Split, TaskName
+from search.data.pairs import DepthMap, Pair, PairMeta, Split, TaskName
 from search.data.raw import Sensor, pack_bayer
 from search.errors import UserError
 
@@ -31,7 +31,11 @@ black level or gains, so none is assumed. Give `open_dataset` a `sensor` if you 
 
 @dataclass(frozen=True)
 class SplitFolders:
-    """Where one split lies: two folders with the same file stems, filtered by `keep`."""
+    """Where one split lies: two folders with the same file stems, filtered by `keep`.
+
+    Depth maps may stand beside the inputs, in a folder of their name and `_depth`: grey images of
+    any size, near is bright, as PyNET's authors keep them.
+    """
 
     inputs: str
     targets: str
@@ -93,11 +97,12 @@ LAYOUTS: Mapping[DatasetName, Layout] = {
 
 @dataclass(frozen=True)
 class FilePair:
-    """Input and target file of one stem."""
+    """Input and target file of one stem, and its depth map where there is one."""
 
     stem: str
     input: Path
     target: Path
+    depth: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,16 @@ class FolderPairs:
             return network_input, target
         return _resized(network_input, self.resize), _resized(target, self.resize)
 
+    def depth(self, index: int) -> DepthMap | None:
+        """Decode one depth map at the size of `read`'s input; `UserError` names a broken file."""
+        path = self.files[index].depth
+        if path is None:
+            return None
+        try:
+            return _resized(decode_grey(path), self.resize or self.read(index)[0].shape[:2])
+        except ImageError as error:
+            raise UserError(str(error)) from error
+
     def read_original(self, index: int) -> Pair:
         """Decode one pair as stored: the mosaic [H, W] or RGB [H, W, 3], and the target.
 
@@ -143,7 +158,7 @@ class FolderPairs:
         paths = {path for path, _ in broken}
         return replace(
             self,
-            files=tuple(p for p in self.files if p.input not in paths and p.target not in paths),
+            files=tuple(p for p in self.files if not paths & {p.input, p.target, p.depth}),
             unpaired=(),
             skipped=self.skipped + broken,
         )
@@ -170,14 +185,13 @@ def list_pairs(
     if split not in layout.splits:
         raise UserError(f"unknown split {split!r} of {layout.title}: choose train or val")
     folders = layout.splits[split]
+    where = _folder(root, folders.inputs, layout.title)
     inputs, targets = (
-        {
-            stem: path
-            for stem, path in _images_by_stem(_folder(root, sub, layout.title)).items()
-            if folders.keep(stem)
-        }
-        for sub in (folders.inputs, folders.targets)
+        {stem: path for stem, path in _images_by_stem(folder).items() if folders.keep(stem)}
+        for folder in (where, _folder(root, folders.targets, layout.title))
     )
+    depths = where.with_name(f"{where.name}_depth")
+    depth_of = _images_by_stem(depths) if depths.is_dir() else {}
     stems = sorted(inputs.keys() & targets.keys(), key=_natural)
     if not stems:
         raise UserError(
@@ -186,7 +200,7 @@ def list_pairs(
         )
     return FolderPairs(
         meta=PairMeta(layout.title, layout.task, split, sensor or layout.sensor),
-        files=tuple(FilePair(stem, inputs[stem], targets[stem]) for stem in stems),
+        files=tuple(FilePair(s, inputs[s], targets[s], depth_of.get(s)) for s in stems),
         resize=layout.resize,
         unpaired=tuple(
             [(inputs[s], "no target") for s in sorted(inputs.keys() - targets.keys())]
@@ -224,6 +238,14 @@ def decode_rgb(path: Path) -> npt.NDArray[np.uint8]:
     return pixels
 
 
+def decode_grey(path: Path) -> npt.NDArray[np.uint8]:
+    """Decode an 8-bit grey image to [H, W]; raises `ImageError`."""
+    pixels = _decode(path)
+    if pixels.ndim != 2 or pixels.dtype != np.uint8:
+        raise ImageError(path, f"not an 8-bit grey image ({_layout_of(pixels)})")
+    return pixels
+
+
 def _decode(path: Path) -> npt.NDArray[Any]:
     try:
         with Image.open(path) as image:
@@ -239,11 +261,11 @@ def _layout_of(pixels: npt.NDArray[Any]) -> str:
     return f"{channels} channels of {pixels.dtype}"
 
 
-def _resized(rgb: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    if rgb.shape[:2] == size:
-        return rgb
+def _resized(pixels: npt.NDArray[np.uint8], size: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    if pixels.shape[:2] == size:
+        return pixels
     height, width = size
-    return np.asarray(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
 
 
 def _folder(root: Path, sub: str, title: str) -> Path:

@@ -17,9 +17,13 @@ from search.errors import UserError
 TaskName = Literal["isp", "bokeh"]
 Split = Literal["train", "val"]
 SPLITS: tuple[Split, Split] = ("train", "val")
+PARTS = ("input", "target", "depth")
+"""What is kept of a pair; depth where there is one."""
 Encoding = Literal["sensor_sqrt", "linear", "rgb"]
 Encoder = Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
 Pair = tuple[npt.NDArray[Any], npt.NDArray[np.uint8]]
+DepthMap = npt.NDArray[np.uint8]
+"""Inverse depth [H, W] of an RGB input: 0 is far, 255 near."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,10 @@ class PairSource(Protocol):
         """Input and target of one pair; the arrays must not be written to."""
         ...
 
+    def depth(self, index: int) -> DepthMap | None:
+        """The depth map of one input, None where the data have none."""
+        ...
+
 
 class PreparedPairs:
     """One split of a directory that `prepare_sample` wrote, memory-mapped.
@@ -90,6 +98,8 @@ class PreparedPairs:
                 f"{root}: {len(self.inputs)} {split} inputs but {len(self.targets)} targets; "
                 "delete the directory and prepare it again"
             )
+        depths = root / f"{split}_depth.npy"
+        self.depths = _open_array(depths) if depths.exists() else None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -97,6 +107,33 @@ class PreparedPairs:
     def read(self, index: int) -> Pair:
         """Views into the memory-mapped arrays."""
         return self.inputs[index], self.targets[index]
+
+    def depth(self, index: int) -> DepthMap | None:
+        """A view too; None but for bokeh."""
+        return None if self.depths is None else self.depths[index]
+
+
+class WithDepth:
+    """A source of RGB inputs with their depth as a fourth channel, zero where there is none."""
+
+    def __init__(self, source: PairSource) -> None:
+        self._source = source
+        self.meta = source.meta
+        self.decodes_files = source.decodes_files
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def read(self, index: int) -> Pair:
+        """Input [H, W, 4] uint8 and target."""
+        rgb, target = self._source.read(index)
+        depth = self.depth(index)
+        plane = np.zeros_like(rgb[..., 0]) if depth is None else depth
+        return np.concatenate([rgb, plane[..., None]], axis=-1), target
+
+    def depth(self, index: int) -> DepthMap | None:
+        """See `PairSource.depth`."""
+        return self._source.depth(index)
 
 
 def read_description(root: Path) -> dict[str, Any]:
@@ -135,22 +172,17 @@ def encoder_for(source: PairMeta | Sensor, encoding: Encoding | None = None) -> 
     return lambda packed: encode_raw(packed, sensor, raw_encoding)
 
 
-def for_channels(encode: Encoder, source: PairMeta, channels: int) -> Encoder:
-    """`encode` for a network of `channels` inputs: RGB gets an empty plane where it wants depth.
+def for_channels(source: PairSource, channels: int) -> PairSource:
+    """`source` for a network of `channels` inputs: RGB gets its depth where the network wants it.
 
-    No data set here has depth. Raises `UserError` where the channels do not fit otherwise.
+    Raises `UserError` where the channels do not fit otherwise.
     """
-    found = 3 if source.sensor is None else 4
+    found = 3 if source.meta.sensor is None else 4
     if channels == found:
-        return encode
+        return source
     if (found, channels) != (3, 4):
-        raise UserError(f"{source.dataset} has {found} channels, the network takes {channels}")
-
-    def with_empty_depth(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        rgb = encode(images)
-        return np.concatenate([rgb, np.zeros_like(rgb[..., :1])], axis=-1)
-
-    return with_empty_depth
+        raise UserError(f"{source.meta.dataset} has {found} channels, the network takes {channels}")
+    return WithDepth(source)
 
 
 def _encode_rgb(rgb: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

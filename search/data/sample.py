@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +18,7 @@ import numpy.typing as npt
 
 from search.data import bokeh, isp
 from search.data.baselines import FIT_PAIRS, bokeh_baselines, isp_baselines
-from search.data.pairs import SPLITS, Pair, Split, TaskName
+from search.data.pairs import PARTS, SPLITS, Pair, Split, TaskName
 from search.data.photographs import (
     Photograph,
     PhotoSet,
@@ -27,7 +29,7 @@ from search.data.photographs import (
 from search.data.storage import NpyWriter, atomic_directory, user_errors
 from search.errors import UserError
 
-GENERATOR_VERSION = 2
+GENERATOR_VERSION = 3
 """Raise it whenever the same settings would give other bytes."""
 
 DEFAULT_PAIRS: dict[TaskName, dict[Split, int]] = {
@@ -75,7 +77,7 @@ def prepare_sample(
     `train`, `val`: pairs per split (default `DEFAULT_PAIRS`). `patch`: side of the target in
     pixels. `photos`: the photographs to use, by default the 14 shipped ones. The same settings
     give the same bytes. The directory appears only when complete; it holds {train,val}_input.npy,
-    {train,val}_target.npy and meta.json, and `PreparedPairs` reads it.
+    {train,val}_target.npy, for bokeh {train,val}_depth.npy, and meta.json, for `PreparedPairs`.
 
     Raises `UserError` for settings that cannot be met, photographs that cannot be read, a
     directory that cannot be written or a full disk.
@@ -117,18 +119,17 @@ def _write(
     for name in SPLITS:
         count = getattr(settings, name)
         pairs = _generate(settings, getattr(split, name), count)
-        first_input, first_target = first = next(pairs)
-        with (
-            NpyWriter(
-                directory / f"{name}_input.npy", (count, *first_input.shape), first_input.dtype
-            ) as inputs,
-            NpyWriter(
-                directory / f"{name}_target.npy", (count, *first_target.shape), np.uint8
-            ) as targets,
-        ):
-            for done, (network_input, target) in enumerate(_chain(first, pairs), start=1):
-                inputs.append(network_input)
-                targets.append(target)
+        first = next(pairs)
+        with ExitStack() as files:
+            writers = [
+                files.enter_context(
+                    NpyWriter(directory / f"{name}_{part}.npy", (count, *array.shape), array.dtype)
+                )
+                for part, array in zip(PARTS, first, strict=False)
+            ]
+            for done, arrays in enumerate(itertools.chain([first], pairs), start=1):
+                for writer, array in zip(writers, arrays, strict=True):
+                    writer.append(array)
                 if progress:
                     progress(name, done, count)
     description = _describe(settings, photos, split, _baselines(directory, settings))
@@ -136,14 +137,10 @@ def _write(
     (directory / "meta.json").write_text(json.dumps(description, indent=2) + "\n")
 
 
-def _chain(first: Pair, rest: Iterator[Pair]) -> Iterator[Pair]:
-    yield first
-    yield from rest
-
-
 def _generate(
     settings: SampleSettings, photographs: Sequence[Photograph], count: int
-) -> Iterator[Pair]:
+) -> Iterator[tuple[npt.NDArray[Any], ...]]:
+    """Of each pair as many of `PARTS` as its task has."""
     if settings.task == "isp":
         return _isp_pairs(settings, photographs, count)
     return _bokeh_pairs(settings, photographs, count)
@@ -186,7 +183,7 @@ def share_evenly(count: int, capacities: Sequence[int]) -> list[int]:
 
 def _bokeh_pairs(
     settings: SampleSettings, photographs: Sequence[Photograph], count: int
-) -> Iterator[Pair]:
+) -> Iterator[tuple[npt.NDArray[np.uint8], ...]]:
     """Backgrounds in turn over the photographs, subjects from any photograph of the split."""
 
     @lru_cache(PHOTOS_IN_MEMORY)

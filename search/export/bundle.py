@@ -12,7 +12,7 @@ import keras
 
 from latency import LatencyOracle, load_profile
 from search.artifacts import write_bytes
-from search.data.pairs import encoder_for
+from search.data.pairs import encoder_for, for_channels
 from search.errors import UserError
 from search.networks import candidate
 from search.study.data import open_pairs, prepare_data
@@ -81,9 +81,9 @@ def export_trial(
     config = results.config
     task = config.task_facts
     source = trained_weights(results, trial)
-    held_out = open_pairs(prepare_data(config), "val")
-    encode = encoder_for(held_out.meta, config.training.encoding)
     network = candidate(source.architecture)
+    held_out = for_channels(open_pairs(prepare_data(config), "val"), network.input_channels)
+    encode = encoder_for(held_out.meta, config.training.encoding)
     keras.backend.clear_session()  # Layer names, and so the file's bytes, start over.
     model = Network(network.network, network.input_channels)
     model.set_weights(read_weights(source))
@@ -94,7 +94,7 @@ def export_trial(
     files: dict[str, bytes] = {}
     found: list[Verification] = []
     for precision in wanted:
-        file = convert(model, task.input_shape, precision)
+        file = convert(model, (*task.input_shape[:2], network.input_channels), precision)
         found.append(verify(file, precision, frame, target, keras_output, traced, oracle))
         files[f"model_{precision}.tflite"] = file
     failures = [f"{v.precision}: {failure}" for v in found for failure in v.failures]

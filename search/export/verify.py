@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from latency import Kernel, LatencyEstimate, LatencyOracle, read_tflite
+from latency import LatencyOracle, read_tflite
 from latency.graph import Graph
 from search.training.metrics import psnr_db
 
@@ -88,7 +87,7 @@ def verify(
     if not keras - own <= bound.psnr_loss_db:
         failures.append(f"loses {keras - own:.3f} dB, more than {bound.psnr_loss_db:g} dB")
     failures += [f"left to the CPU by the GPU delegate: {f}" for f in fallbacks]
-    if _kernels(latency) != _kernels(oracle.predict(traced)):
+    if latency.launches != oracle.predict(traced).launches:
         failures.append("lowers to other kernels than the search priced")
     return Verification(
         precision=precision,
@@ -111,8 +110,3 @@ def run_tflite(file: bytes) -> Callable[[np.ndarray], np.ndarray]:
     interpreter = Interpreter(model_content=file, num_threads=2)
     runner = interpreter.get_signature_runner()
     return lambda frame: np.array(runner(**{INPUT: frame.astype(np.float32)})[OUTPUT])
-
-
-def _kernels(latency: LatencyEstimate) -> Counter[Kernel]:
-    """How often each kernel is launched; the converter may change the order."""
-    return Counter(item.kernel for item in latency.kernels)

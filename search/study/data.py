@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from search.config import StudyConfig
+from search.data.alignment import Chosen
 from search.data.check import open_dataset
 from search.data.folders import Broken, list_pairs
 from search.data.pairs import SPLITS, PairMeta, PairSource, PreparedPairs, Split
@@ -56,6 +57,11 @@ def _check_task(found: PairMeta, config: StudyConfig) -> None:
 
 def open_pairs(data: DataSource, split: Split) -> PairSource:
     """One split of a study's pairs, without checking them again."""
+    source: PairSource
     if data.dataset == "sample":
-        return PreparedPairs(data.root, split)
-    return list_pairs(data.dataset, data.root, split).without(data.broken)
+        source = PreparedPairs(data.root, split)
+    else:
+        source = list_pairs(data.dataset, data.root, split).without(data.broken)
+    if split == "train" and data.kept is not None:
+        return Chosen(source, data.kept)
+    return source

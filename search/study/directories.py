@@ -8,6 +8,11 @@ from search.config import StudyConfig
 from spaces.architecture import Architecture
 
 
+def preparation_directory(config: StudyConfig, what: str) -> Path:
+    """Of what the study makes once for all candidates, such as its teacher."""
+    return config.directory / what
+
+
 def trial_directory(config: StudyConfig, number: int) -> Path:
     """Of the trial with this number."""
     return config.directory / "trials" / f"{number:05d}"

@@ -14,6 +14,7 @@ import optuna
 from latency import LatencyOracle, load_profile
 from search.config import StudyConfig
 from search.errors import UserError
+from search.training.recipe import Recipe
 from spaces.zoo import ZOO
 
 from .data import prepare_data
@@ -24,6 +25,7 @@ from .job import DataSource, Failed, Job, Rung, Trained
 from .ledger import Asked, Ledger
 from .observer import Observer
 from .pool import LocalPool
+from .preparation import prepare_training
 from .pruning import AtRung, passes
 from .results import StudyResults, read_results
 from .storage import create_or_resume
@@ -45,9 +47,10 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
         data = prepare_data(config, observer)
         study = create_or_resume(config)  # Not before: data that are refused leave no study.
         oracle = LatencyOracle(load_profile(config.device))
-        _Search(config, study, data, oracle, pool, observer).run()
+        recipe, data = prepare_training(config, data, oracle, pool, observer)
+        _Search(config, study, recipe, data, oracle, pool, observer).run()
         if config.finals is not None:
-            run_finals(config, study, data, oracle, pool, observer)
+            run_finals(config, study, recipe, data, oracle, pool, observer)
         return read_results(study, config)
 
 
@@ -64,12 +67,14 @@ class _Search:
         self,
         config: StudyConfig,
         study: optuna.Study,
+        recipe: Recipe,
         data: DataSource,
         oracle: LatencyOracle,
         pool: LocalPool,
         observer: Observer,
     ) -> None:
         self.config = config
+        self.recipe = recipe
         self.data = data
         self.oracle = oracle
         self.pool = pool
@@ -120,7 +125,7 @@ class _Search:
         job = Job(
             key=key,
             architecture=asked.architecture,
-            recipe=self.config.training,
+            recipe=self.recipe,
             data=self.data,
             seed=self.config.seed,
             directory=trial_directory(self.config, number),

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from latency import LatencyEstimate, LatencyOracle
+from latency.partition import OUTSIDE
 from search.networks import candidate
 from search.tasks import Task
 from spaces.architecture import Architecture
@@ -58,8 +59,12 @@ def estimate(architecture: Architecture, task: Task, oracle: LatencyOracle) -> E
 
 
 def refusals(latency: LatencyEstimate) -> tuple[str, ...]:
-    """What speaks against running the network on the GPU: memory, and ops left to the CPU."""
-    ops = tuple(f"op {f.op_index} {f.kind}: {f.reason}" for f in latency.fallbacks)
+    """What speaks against running the network on the GPU: memory, and ops left to the CPU.
+
+    Ops that the delegate refuses come before those that are left with them.
+    """
+    refused_first = sorted(latency.fallbacks, key=lambda fallback: fallback.reason == OUTSIDE)
+    ops = tuple(f"op {f.op_index} {f.kind}: {f.reason}" for f in refused_first)
     return (latency.failure, *ops) if latency.failure else ops
 
 

@@ -7,6 +7,7 @@ import optuna
 from latency import LatencyOracle
 from search.config import FinalsConfig, StudyConfig
 from search.networks import zoo_architecture
+from search.training.recipe import Recipe
 from spaces.architecture import Architecture
 
 from .directories import final_directory
@@ -20,12 +21,16 @@ from .results import FinalRun, final_key, read_results, write_final
 def run_finals(
     config: StudyConfig,
     study: optuna.Study,
+    recipe: Recipe,
     data: DataSource,
     oracle: LatencyOracle,
     pool: LocalPool,
     observer: Observer,
 ) -> None:
-    """Train every finalist that lacks a run; what is stored is not run again."""
+    """Train every finalist that lacks a run; what is stored is not run again.
+
+    `recipe` as the candidates had it, but for its steps.
+    """
     finals = config.finals
     assert finals is not None
     plan = [
@@ -37,7 +42,7 @@ def run_finals(
     waiting = [key for key in keys if key not in study.user_attrs]
     done = len(keys) - len(waiting)
     observer.stage("Finals", done, len(keys))
-    recipe = config.training.model_copy(update={"steps": finals.steps})
+    recipe = recipe.model_copy(update={"steps": finals.steps})
     while waiting or pool.busy:
         while waiting and pool.free:
             key = waiting.pop(0)

@@ -21,13 +21,15 @@ class DataSource:
     """Where a worker finds its pairs: a prepared or published data set that has been checked.
 
     `broken`: files that the check found and the study allows to be left out.
-    `validation_images`: how many of the validation pairs are used; None for all.
+    `validation_images`: how many of the validation pairs are used; None for all. `kept`: which of
+    the training pairs are; None for all.
     """
 
     dataset: DatasetKind
     root: Path
     broken: tuple[Broken, ...] = ()
     validation_images: int | None = None
+    kept: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

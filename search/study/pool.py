@@ -35,7 +35,8 @@ class LocalPool:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self.threads = max(1, (os.cpu_count() or 1) // workers)
+        self.all_threads = os.cpu_count() or 1
+        self.threads = max(1, self.all_threads // workers)
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([PRELOAD])
         self._running: dict[str, _Running] = {}

@@ -21,18 +21,12 @@ import numpy as np
 import tensorflow as tf
 
 from search.artifacts import save_preview, save_weights
-from search.data.batches import validation_arrays
 from search.data.isp import quick_look
-from search.data.pairs import Encoder, PairSource, encoder_for, for_channels
 from search.data.sample import evenly_spaced
 from search.errors import UserError
 from search.networks import candidate
-from search.training.loop import (
-    TrainingDivergedError,
-    Validation,
-    predict_images,
-    train,
-)
+from search.training.data import TrainingData, training_data
+from search.training.loop import TrainingDivergedError, predict_images, train
 from search.training.teaching import make_teacher
 from spaces.ops.keras_backend import Network
 
@@ -67,11 +61,14 @@ def _run(job: Job, pipe: Connection) -> Trained:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(job.seed)
-    pairs, held_out = open_pairs(job.data, "train"), open_pairs(job.data, "val")
     network = candidate(job.architecture)
-    encode = encoder_for(pairs.meta, job.recipe.encoding)
-    encode = for_channels(encode, pairs.meta, network.input_channels)
-    validation = Validation(*validation_arrays(held_out, encode, job.data.validation_images))
+    data = training_data(
+        open_pairs(job.data, "train"),
+        open_pairs(job.data, "val"),
+        network.input_channels,
+        encoding=job.recipe.encoding,
+        validation_images=job.data.validation_images,
+    )
     model = Network(network.network, network.input_channels)
 
     def keep_going(step: int, psnr_db: float) -> bool:
@@ -82,18 +79,16 @@ def _run(job: Job, pipe: Connection) -> Trained:
     outcome = train(
         model,
         job.recipe,
-        pairs,
-        encode,
-        validation,
+        data,
         seed=job.seed,
         residual=network.residual,
-        teacher=make_teacher(job.recipe, pairs, encode, validation, seed=job.seed),
+        teacher=make_teacher(job.recipe, data, seed=job.seed),
         rungs=job.rungs,
         keep_going=keep_going,
     )
     if outcome.psnr_db is not None:
         save_weights(job.directory, [np.asarray(w) for w in model.get_weights()])
-        save_preview(job.directory, _preview(model, held_out, encode))
+        save_preview(job.directory, _preview(model, data))
     seconds = {**outcome.seconds, "total": time.perf_counter() - started}
     return Trained(
         key=job.key,
@@ -106,13 +101,14 @@ def _run(job: Job, pipe: Connection) -> Trained:
     )
 
 
-def _preview(model: Network, held_out: PairSource, encode: Encoder) -> dict[str, np.ndarray]:
+def _preview(model: Network, data: TrainingData) -> dict[str, np.ndarray]:
     """A few validation images as the network saw, made and should have made them."""
-    pairs = [held_out.read(i) for i in evenly_spaced(len(held_out), PREVIEW_IMAGES)]
-    outputs = [predict_images(model, encode(x)[None])[0] for x, _ in pairs]
-    sensor = held_out.meta.sensor
+    shown = evenly_spaced(len(data.held_out), PREVIEW_IMAGES)
+    pairs = [data.held_out.read(i) for i in shown]
+    outputs = [predict_images(model, data.encode(x)[None])[0] for x, _ in pairs]
+    sensor = data.held_out.meta.sensor
     return {
-        "input": np.stack([quick_look(x, sensor) if sensor else x for x, _ in pairs]),
+        "input": np.stack([quick_look(x, sensor) if sensor else x[..., :3] for x, _ in pairs]),
         "output": np.stack([np.round(y * 255.0).astype(np.uint8) for y in outputs]),
         "target": np.stack([y for _, y in pairs]),
     }

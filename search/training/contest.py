@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from search.data.batches import validation_arrays
-from search.data.pairs import PreparedPairs, encoder_for, for_channels
+from search.data.pairs import PreparedPairs
 from search.errors import UserError
 from search.leaderboard import FEWEST_STEPS, Budget
 from search.networks import candidate, zoo_architecture
 from spaces.ops.keras_backend import Network
 from spaces.zoo import ZOO, ZooSystem
 
-from .loop import Outcome, TrainingDivergedError, Validation, train
+from .data import TrainingData, Validation, training_data
+from .loop import Outcome, TrainingDivergedError, train
 from .published import left_out, system_recipe
 from .recipe import Recipe
 from .teaching import make_teacher
@@ -53,19 +54,16 @@ class _Contest:
     def __init__(self, system: ZooSystem, data: Path, seed: int) -> None:
         self.seed = seed
         self.network = candidate(zoo_architecture(system.name))
-        self.pairs = PreparedPairs(data, "train")
-        held_out = PreparedPairs(data, "val")
-        encode = encoder_for(self.pairs.meta)
-        self.encode = for_channels(encode, self.pairs.meta, self.network.input_channels)
-        self.validation = Validation(*validation_arrays(held_out, self.encode))
+        splits = PreparedPairs(data, "train"), PreparedPairs(data, "val")
+        self.data = training_data(*splits, self.network.input_channels)
 
-    def train(self, recipe: Recipe, validation: Validation | None = None) -> Outcome:
+    def train(self, recipe: Recipe, data: TrainingData | None = None) -> Outcome:
         """A teacher, where there is one, is trained first."""
-        common = self.pairs, self.encode, validation or self.validation
-        teacher = make_teacher(recipe, *common, seed=self.seed)
+        data = data or self.data
+        teacher = make_teacher(recipe, data, seed=self.seed)
         keras.utils.set_random_seed(self.seed)
         model = Network(self.network.network, self.network.input_channels)
-        return train(model, recipe, *common, seed=self.seed, teacher=teacher)
+        return train(model, recipe, data, seed=self.seed, teacher=teacher)
 
     def step_ms(self, recipe: Recipe) -> float:
         """Mean over some steps of a run that is thrown away, with a teacher that knows nothing."""
@@ -74,6 +72,10 @@ class _Contest:
         if recipe.teacher is not None:
             changes["teacher"] = recipe.teacher.model_copy(update={"steps": 1})
         few = recipe.shortened(_TIMED_STEPS * stages).model_copy(update=changes)
-        one = Validation(self.validation.inputs[:1], self.validation.targets[:1])
+        one = Validation(self.data.validation.inputs[:1], self.data.validation.targets[:1])
         # The first step of a stage compiles it and is not counted.
-        return 1000 * self.train(few, one).seconds["steps"] / (few.steps - stages)
+        return (
+            1000
+            * self.train(few, replace(self.data, validation=one)).seconds["steps"]
+            / (few.steps - stages)
+        )

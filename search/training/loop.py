@@ -7,19 +7,19 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from search.data.alignment import best_aligned
+from search.data.alignment import Chosen, best_aligned
 from search.data.batches import train_batches
-from search.data.pairs import Encoder, PairSource
 from spaces.ops.keras_backend import Network
 
 from .closed_form import fit_output_layers
+from .data import TrainingData, Validation
 from .goal import Goal, goals
 from .metrics import psnr_db
 from .recipe import Recipe
@@ -34,14 +34,6 @@ EXPLODED = 1e6
 
 class TrainingDivergedError(RuntimeError):
     """The loss stopped being a usable number; the message says at which step."""
-
-
-@dataclass(frozen=True)
-class Validation:
-    """A fixed validation set: `inputs` [N, h, w, C] encoded, `targets` [N, H, W, 3] uint8."""
-
-    inputs: np.ndarray
-    targets: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -66,9 +58,7 @@ KeepGoing = Callable[[int, float], bool]
 def train(
     model: Network,
     recipe: Recipe,
-    source: PairSource,
-    encode: Encoder,
-    validation: Validation,
+    data: TrainingData,
     *,
     seed: int,
     residual: bool = False,
@@ -86,10 +76,12 @@ def train(
     Raises TrainingDivergedError on a loss that is not finite or has exploded.
     """
     clock = _Clock()
-    source = best_aligned(source, recipe.keep_pairs)
+    if recipe.keep_pairs < 1:
+        kept = best_aligned(data.pairs, recipe.keep_pairs)
+        data = replace(data, pairs=Chosen(data.pairs, kept))
     batches = train_batches(
-        source,
-        encode,
+        data.pairs,
+        data.encode,
         crop=recipe.crop,
         batch=recipe.batch,
         steps=recipe.steps,
@@ -97,7 +89,7 @@ def train(
         augment=recipe.augment,
     )
     if recipe.closed_form_images:
-        _initialise(model, recipe, source, encode, seed, residual)
+        _initialise(model, recipe, data, seed, residual)
     batches = iter(batches)
     first = next(batches)
     stages = goals(recipe, model, first[0], teacher=teacher, seed=seed)
@@ -117,14 +109,14 @@ def train(
             raise TrainingDivergedError(f"the loss became {loss:g} at step {step}")
         if step in rungs and step < recipe.steps:
             with averaged_weights(variables, optimizer):
-                psnr = float(np.mean(_evaluate(predict, validation, recipe.rung_images)[0]))
+                psnr = float(np.mean(_evaluate(predict, data.validation, recipe.rung_images)[0]))
             curve.append((step, psnr))
             clock.lap("validate")
             if not keep_going(step, psnr):
                 return Outcome(curve, pruned_at=step, seconds=clock.seconds)
             clock.lap("wait")
     optimizer.finalize_variable_values(variables)
-    psnrs, ssims = _evaluate(predict, validation, with_ssim=True)
+    psnrs, ssims = _evaluate(predict, data.validation, with_ssim=True)
     psnr = float(np.mean(psnrs))
     if not math.isfinite(psnr):
         raise TrainingDivergedError("the trained network's output is not finite")
@@ -139,11 +131,11 @@ def predict_images(model: Network, inputs: np.ndarray) -> np.ndarray:
 
 
 def _initialise(
-    model: Network, recipe: Recipe, source: PairSource, encode: Encoder, seed: int, residual: bool
+    model: Network, recipe: Recipe, data: TrainingData, seed: int, residual: bool
 ) -> None:
     draws = train_batches(
-        source,
-        encode,
+        data.pairs,
+        data.encode,
         crop=recipe.crop,
         batch=recipe.closed_form_images,
         steps=1,

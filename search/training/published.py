@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from spaces.zoo import ZooSystem
+from spaces.zoo import ZOO, ZooSystem
 
 from .recipe import PERCEPTUAL_NAMES, Recipe, base_loss, weights_of
 
@@ -33,6 +33,24 @@ def system_recipe(
     # Any weights satisfy the check; those that nobody has are then left out.
     recipe = Recipe.model_validate(document | {"perceptual_weights": _for_all(document, weights)})
     return recipe.without(set(PERCEPTUAL_NAMES) - weights.keys())
+
+
+def teacher_recipe(recipe: Recipe) -> Recipe:
+    """How the teacher that `recipe` names is trained: by its own recipe, on the student's inputs.
+
+    For as many steps as the student unless told otherwise; a teacher's own teacher is left out.
+    """
+    assert recipe.teacher is not None
+    system = ZOO[recipe.teacher.system]
+    own = system_recipe(
+        system,
+        recipe.perceptual_weights,
+        crop=recipe.crop,
+        batch=recipe.batch,
+        encoding=recipe.encoding,
+        teacher=None,
+    )
+    return own.shortened(recipe.teacher.steps or recipe.steps)
 
 
 def left_out(system: ZooSystem, perceptual_weights: Mapping[str, str]) -> list[str]:

@@ -5,29 +5,21 @@ from __future__ import annotations
 import keras
 
 from search.artifacts import read_weights
-from search.data.pairs import Encoder, PairSource
 from search.errors import UserError
 from search.networks import candidate, zoo_architecture
 from spaces.ops.keras_backend import Network
-from spaces.zoo import ZOO
 
-from .loop import Validation, train
-from .published import system_recipe
+from .data import TrainingData
+from .loop import train
+from .published import teacher_recipe
 from .recipe import Recipe
 
 
-def make_teacher(
-    recipe: Recipe,
-    source: PairSource,
-    encode: Encoder,
-    validation: Validation,
-    *,
-    seed: int,
-) -> Network | None:
+def make_teacher(recipe: Recipe, data: TrainingData, *, seed: int) -> Network | None:
     """The teacher that `recipe` asks for, None where it asks for none.
 
-    Without a file of weights it is trained by its own published recipe, for as many steps as
-    the student unless told otherwise. Raises UserError for weights that do not fit.
+    Without a file of weights it is trained (`teacher_recipe`). Raises UserError for weights that
+    do not fit.
     """
     settings = recipe.teacher
     if settings is None:
@@ -38,17 +30,7 @@ def make_teacher(
     if settings.weights is not None:
         _load(teacher, settings.weights, settings.system)
     else:
-        own = system_recipe(
-            ZOO[settings.system], recipe.perceptual_weights, crop=recipe.crop, batch=recipe.batch
-        )
-        train(
-            teacher,
-            own.shortened(settings.steps or recipe.steps),
-            source,
-            encode,
-            validation,
-            seed=seed,
-        )
+        train(teacher, teacher_recipe(recipe), data, seed=seed)
     teacher.trainable = False
     return teacher
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,9 +10,10 @@ import typer
 
 from search.errors import UserError
 
-from .app import app, find_system
+from .app import app, find_system, short
 
 if TYPE_CHECKING:
+    from latency import Graph
     from search.export.source import Precision
     from spaces.zoo import ZooSystem
 
@@ -43,9 +45,34 @@ def build(
     write_bytes(output, file)
     print(
         f"wrote {output}: {system.title}, random weights, "
-        f"{height}x{width}x{system.input_shape[2]} input, "
-        f"{graph.macs / 1e9:.3f} GMAC, {len(file):,} bytes"
+        f"{height}x{width}x{system.input_shape[2]} input, {graph.macs / 1e9:.3f} GMAC"
     )
+    for line in _findings(system, graph, file):
+        print(f"  {line}")
+
+
+def _findings(system: ZooSystem, graph: Graph, file: bytes) -> Iterator[str]:
+    """The file beside what was published, what is predicted and what was traced."""
+    from latency import LatencyOracle, read_tflite
+    from search.study.estimate import refusals
+    from search.tasks import TASKS
+
+    device, published = TASKS[system.task].device, system.published
+    oracle = LatencyOracle(device)
+    traced, exported = oracle.predict(graph), oracle.predict(read_tflite(file))
+    size_mb = len(file) / 2**20
+    against = f", published {published.size_mb:g} MiB" if published.size_mb else ""
+    yield f"size {size_mb:.4g} MiB{against}"
+    ms, low, high = (short(value) for value in (exported.ms, exported.low_ms, exported.high_ms))
+    at = "x".join(map(str, system.input_shape[:2]))
+    against = f", published {published.gpu_ms:g} ms at {at}" if published.gpu_ms else ""
+    yield f"predicted {ms} ms ({low} to {high}) on {device}{against}"
+    same = exported.launches == traced.launches
+    yield f"{len(exported.kernels)} kernels, {'the same as' if same else 'NOT those'} traced"
+    refused = refusals(exported)
+    if refused:
+        more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
+        yield f"not for this GPU: {refused[0]}{more}"
 
 
 def _random_file(system: ZooSystem, size: tuple[int, int], precision: Precision) -> bytes:

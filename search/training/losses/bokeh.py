@@ -1,7 +1,7 @@
 """Bokeh losses: sharp in front, blurred behind. Sensebrain and VIC, Mobile AI 2022 bokeh report.
 
-`mask` [B, H, W, 1] in [0, 1] is one on the foreground: a normalised depth map there, here
-what the target leaves in focus, since the data have no depth.
+`mask` [B, H, W, 1] in [0, 1] is one on the foreground: a depth network's map there, here what
+the target leaves in focus, which every pair tells.
 """
 
 from __future__ import annotations

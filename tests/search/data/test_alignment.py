@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.data.alignment import best_aligned, misalignment
+from search.data.alignment import Chosen, best_aligned, misalignment
 from search.data.pairs import PairMeta
 
 
@@ -51,8 +51,11 @@ class Source:
 
 def test_the_worst_pairs_are_left_out_and_the_order_stays():
     source = Source()
-    kept = best_aligned(source, 0.75)
+    seen = []
+    indices = best_aligned(source, 0.75, seen.append)
+    assert indices == [0, 2, 3]
+    assert seen == [1, 2, 3, 4]
+    kept = Chosen(source, indices)
     assert len(kept) == 3
     for position, index in enumerate((0, 2, 3)):
         np.testing.assert_array_equal(kept.read(position)[1], source.read(index)[1])
-    assert best_aligned(source, 1) is source

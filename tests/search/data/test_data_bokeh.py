@@ -34,11 +34,28 @@ def test_same_seed_same_pair(photo):
     first, second = (
         bokeh.render_pair(photo, lambda: photo, 64, np.random.default_rng(5)) for _ in range(2)
     )
-    np.testing.assert_array_equal(first, second)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_depth_map_is_what_is_nearest_in_each_pixel():
+    """A far background, a layer over its left half, and a nearer one over the upper half."""
+    side = 32
+    grey = np.full((3, side, side), 0.5, np.float32)
+    left, upper = np.zeros((2, side, side), np.float32)
+    left[:, : side // 2] = 1
+    upper[: side // 2] = 1
+    layers = (bokeh.Layer(grey, left, 0.6), bokeh.Layer(grey, upper, 0.8))
+    found = bokeh.depth_map(scene(grey, layers, focus=0.8, depth=0.2))
+    assert found.shape == (16, 16)
+    assert found.dtype == np.uint8
+    assert (found[:8] == round(0.8 * 255)).all()
+    assert (found[8:, :8] == round(0.6 * 255)).all()
+    assert (found[8:, 8:] == round(0.2 * 255)).all()
 
 
 def test_wide_open_is_blurrier_than_stopped_down(photo):
-    sharp, blurred = bokeh.render_pair(photo, lambda: photo, 96, np.random.default_rng(1))
+    sharp, blurred, _ = bokeh.render_pair(photo, lambda: photo, 96, np.random.default_rng(1))
 
     def detail(image):
         return np.abs(np.diff(image.astype(float), axis=1)).mean()

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import time
-from pathlib import Path
 
 import pytest
 
@@ -116,41 +114,19 @@ def test_exploding_training_fails_the_trial_and_the_study_goes_on(tiny_config):
             assert "the loss became" in trial.reason
 
 
-def test_a_killed_worker_fails_its_trial_only(tiny_config):
+def test_a_killed_worker_fails_its_trial_only(tiny_config, worker_pids):
     killed = []
 
     def kill_worker(label):
         if label == "trial 0":
-            killed.extend(_kill_children_of_fork_server())
+            killed.extend(worker_pids())
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
 
     results = run_study(tiny_config(trials=2, finals=None), Recorder(kill_worker))
     assert killed
     assert [t.status for t in results.trials] == ["failed", "complete"]
     assert "killed (signal 9)" in results.trials[0].reason
-
-
-def _kill_children_of_fork_server():
-    """SIGKILL to every process whose grandparent is this one: the workers."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        workers = [
-            int(entry.name)
-            for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and _parent(_parent(int(entry.name))) == os.getpid()
-        ]
-        if workers:
-            for pid in workers:
-                os.kill(pid, signal.SIGKILL)
-            return workers
-        time.sleep(0.01)
-    return []
-
-
-def _parent(pid):
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
-    except (OSError, TypeError):
-        return None
 
 
 @pytest.mark.parametrize("kind", ["score", "pareto"])

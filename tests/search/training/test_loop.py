@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from search.data.batches import validation_arrays
-from search.data.pairs import PreparedPairs, encoder_for
+from search.data.pairs import PreparedPairs
 from search.data.sample import prepare_sample
-from search.training.loop import TrainingDivergedError, Validation, averaged_weights, train
+from search.training.data import training_data
+from search.training.loop import TrainingDivergedError, averaged_weights, train
 from search.training.recipe import Recipe
 from spaces.ops.keras_backend import Network
 from spaces.unet_spaces import SPACES
@@ -20,9 +20,7 @@ RECIPE = Recipe(
 @pytest.fixture(scope="module")
 def data(data_root):
     root = prepare_sample("isp", data_root, seed=0, train=16, val=4, patch=128)
-    pairs, held_out = PreparedPairs(root, "train"), PreparedPairs(root, "val")
-    encode = encoder_for(pairs.meta)
-    return pairs, encode, Validation(*validation_arrays(held_out, encode))
+    return training_data(PreparedPairs(root, "train"), PreparedPairs(root, "val"), 4)
 
 
 def fresh(seed=0):
@@ -34,7 +32,7 @@ def fresh(seed=0):
 
 
 def run(data, model, recipe=RECIPE, **options):
-    return train(model, recipe, *data, seed=0, **options)
+    return train(model, recipe, data, seed=0, **options)
 
 
 def test_training_improves_on_its_closed_form_start(data):

@@ -49,6 +49,22 @@ def test_build_writes_the_system_with_all_its_weights(tmp_path):
     # The published file has 0.014 MiB; its size does not depend on the resolution.
     assert path.stat().st_size / 2**20 == pytest.approx(system.published.size_mb, abs=0.001)
     assert "random weights" in result.stdout
+    predicted = LatencyOracle("snapdragon-8-gen-1").predict(system.trace((64, 96)))
+    first, size, time, kernels = (line.strip() for line in result.stdout.splitlines())
+    assert "64x96x4 input" in first
+    assert size.startswith("size 0.014")
+    assert size.endswith("published 0.014 MiB")
+    assert f"predicted {predicted.ms:.3g} ms" in time
+    assert "published 6.8 ms at 544x960" in time
+    assert kernels == f"{len(predicted.kernels)} kernels, the same as traced"
+
+
+def test_build_says_what_the_gpu_refuses(tmp_path):
+    text = run(
+        "build", "jmu_cvlab", "-o", str(tmp_path / "x.tflite"), "--resolution", "64x96"
+    ).stdout
+    assert "not for this GPU: op 1 STRIDED_SLICE: " in text
+    assert ", and 4 more" in text
 
 
 def test_show_is_a_card_of_what_is_known_and_assumed():

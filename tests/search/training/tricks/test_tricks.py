@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from search.data.batches import validation_arrays
-from search.data.pairs import PreparedPairs, encoder_for, for_channels
+from search.data.pairs import PreparedPairs
 from search.data.sample import prepare_sample
 from search.errors import UserError
+from search.training.data import training_data
 from search.training.goal import goals
-from search.training.loop import Validation, train
+from search.training.loop import train
 from search.training.recipe import Adversarial, Domain, Recipe, Stage, Teacher
 from search.training.teaching import make_teacher
 from search.training.tricks import Sight
@@ -52,9 +52,8 @@ def bokeh(data_root):
 
 def opened(task, data_root):
     root = prepare_sample(task, data_root, seed=0, train=16, val=4, patch=128)
-    pairs, held_out = PreparedPairs(root, "train"), PreparedPairs(root, "val")
-    encode = encoder_for(pairs.meta)
-    return pairs, encode, Validation(*validation_arrays(held_out, encode))
+    splits = PreparedPairs(root, "train"), PreparedPairs(root, "val")
+    return training_data(*splits, 4 if task == "isp" else 3)
 
 
 def fresh(network, channels):
@@ -64,9 +63,9 @@ def fresh(network, channels):
 
 def trained(data, network, recipe, channels=4):
     model = fresh(network, channels)
-    teacher = make_teacher(recipe, *data, seed=0)
+    teacher = make_teacher(recipe, data, seed=0)
     before = [w.copy() for w in model.get_weights()]
-    outcome = train(model, recipe, *data, seed=0, teacher=teacher)
+    outcome = train(model, recipe, data, seed=0, teacher=teacher)
     assert np.isfinite(outcome.psnr_db)
     # Averaging moves even what stands still by a rounding.
     moved = [
@@ -117,8 +116,8 @@ def test_losses_of_levels_come_beside_that_of_the_image(isp):
     """The head of a level sees its own target and reaches what lies before its tap only."""
     recipe = with_(levels={"bottleneck": {"mse": 1.0}, "body": "l1"})
     model = fresh(tapped, 4)
-    x = isp[2].inputs[:2]
-    y = isp[2].targets[:2].astype(np.float32) / 255
+    x = isp.validation.inputs[:2]
+    y = isp.validation.targets[:2].astype(np.float32) / 255
     (goal,) = goals(recipe, model, x, teacher=None, seed=0)
     assert len(goal.tricks) == 2
     prediction, taps = model.taps(x)
@@ -141,7 +140,7 @@ def test_losses_of_levels_come_beside_that_of_the_image(isp):
 def test_an_identity_stage_learns_to_hand_the_photograph_through(bokeh):
     recipe = with_(steps=150, stages=[{"target": "input"}])
     model, _, _ = trained(bokeh, tiny_bokeh, recipe, channels=3)
-    x = bokeh[2].inputs[:2]
+    x = bokeh.validation.inputs[:2]
     start = np.abs(fresh(tiny_bokeh, 3)(x) - x).mean()
     assert np.abs(model(x) - x).mean() < 0.5 * start
 
@@ -154,11 +153,11 @@ def test_raw_cannot_be_handed_through(isp):
 def test_a_student_comes_to_resemble_its_teacher(isp):
     teaching = Teacher(system="mialgo_track1", steps=60, output=1.0)
     recipe = with_(steps=60, loss={"l1": 1e-6}, teacher=teaching.model_dump())
-    teacher = make_teacher(recipe, *isp, seed=0)
-    x = isp[2].inputs
+    teacher = make_teacher(recipe, isp, seed=0)
+    x = isp.validation.inputs
     model = fresh(tapped, 4)
     start = np.abs(model(x) - teacher(x)).mean()
-    train(model, recipe, *isp, seed=0, teacher=teacher)
+    train(model, recipe, isp, seed=0, teacher=teacher)
     assert np.abs(model(x) - teacher(x)).mean() < 0.5 * start
 
 
@@ -175,19 +174,19 @@ def test_a_teachers_weights_can_come_from_a_file(isp, tmp_path):
     path = tmp_path / "teacher.npz"
     np.savez(path, **{f"{i:04d}": w for i, w in enumerate(model.get_weights())})
     recipe = with_(teacher={"system": "mialgo_track1", "weights": str(path)})
-    teacher = make_teacher(recipe, *isp, seed=0)
+    teacher = make_teacher(recipe, isp, seed=0)
     for a, b in zip(model.get_weights(), teacher.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     wrong = with_(teacher={"system": "mincho", "weights": str(path)})
     with pytest.raises(UserError, match="does not fit mincho"):
-        make_teacher(wrong, *isp, seed=0)
+        make_teacher(wrong, isp, seed=0)
 
 
 def test_a_teacher_is_not_trained_with_its_student(isp):
     recipe = with_(teacher={"system": "mialgo_track1", "steps": 2})
-    teacher = make_teacher(recipe, *isp, seed=0)
+    teacher = make_teacher(recipe, isp, seed=0)
     before = [w.copy() for w in teacher.get_weights()]
-    train(fresh(tapped, 4), recipe, *isp, seed=0, teacher=teacher)
+    train(fresh(tapped, 4), recipe, isp, seed=0, teacher=teacher)
     for a, b in zip(before, teacher.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -208,7 +207,7 @@ def test_the_domain_classifier_pushes_features_the_other_way(isp):
     settings = Domain(weight=1.0, features="bottleneck")
     model = fresh(tapped, 4)
     recipe = with_(domain=settings.model_dump())
-    x = isp[2].inputs[:2]
+    x = isp.validation.inputs[:2]
     (goal,) = goals(recipe, model, x, teacher=None, seed=0)
     (trick,) = goal.tricks
 
@@ -246,19 +245,8 @@ def test_bokeh_losses_train_on_photographs_and_not_on_raw(isp, bokeh):
         trained(isp, tapped, with_(loss=loss))
 
 
-def test_networks_that_want_depth_get_an_empty_plane(bokeh, isp):
-    encode = for_channels(bokeh[1], bokeh[0].meta, 4)
-    image = bokeh[0].read(0)[0]
-    found = encode(image[None])
-    np.testing.assert_array_equal(found[..., :3], bokeh[1](image[None]))
-    assert not found[..., 3].any()
-    assert for_channels(isp[1], isp[0].meta, 4) is isp[1]
-    with pytest.raises(UserError, match="takes 3"):
-        for_channels(isp[1], isp[0].meta, 3)
-
-
 def test_the_same_recipe_gives_the_same_weights(either):
-    task = either[0].meta.task
+    task = either.pairs.meta.task
     network, channels = (tapped, 4) if task == "isp" else (tiny_bokeh, 3)
     settings = {"adversarial": {"weight": 0.01, "depths": [2], "width": 8}}
     settings["stages"] = [{"masked": 0.3}, {}]

@@ -1,0 +1,46 @@
+"""`TrainingData`: a data set as one network sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from search.data.batches import validation_arrays
+from search.data.pairs import Encoder, Encoding, PairSource, encoder_for, for_channels
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A fixed validation set: `inputs` [N, h, w, C] encoded, `targets` [N, H, W, 3] uint8."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Pairs to train on and to look at, the `encode` of their inputs, and the validation set."""
+
+    pairs: PairSource
+    held_out: PairSource
+    encode: Encoder
+    validation: Validation
+
+
+def training_data(
+    pairs: PairSource,
+    held_out: PairSource,
+    channels: int,
+    *,
+    encoding: Encoding | None = None,
+    validation_images: int | None = None,
+) -> TrainingData:
+    """Both splits for a network of `channels` inputs; the validation set is read and encoded.
+
+    Raises UserError where network, encoding and data do not fit.
+    """
+    encode = encoder_for(pairs.meta, encoding)
+    pairs, held_out = (for_channels(source, channels) for source in (pairs, held_out))
+    validation = Validation(*validation_arrays(held_out, encode, validation_images))
+    return TrainingData(pairs, held_out, encode, validation)
