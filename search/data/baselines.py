@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.data.filters import blur_disc, frame_radius, psnr_db
+from search.data.filters import blur_disc, frame_radius
 from search.data.isp import MEAN_EXPOSURE, to_display, to_linear
 from search.data.raw import PLANE_OFFSETS, Sensor
+from search.metrics import psnr_db
 
 Floats = npt.NDArray[np.floating[Any]]
 Pair = tuple[npt.NDArray[Any], npt.NDArray[Any]]
@@ -127,5 +128,6 @@ def _mean_psnr(
     scores: dict[str, list[float]] = {name: [] for name in pipelines}
     for prepared, target in pairs:
         for name, pipeline in pipelines.items():
-            scores[name].append(psnr_db(pipeline(prepared), target))
+            rounded = np.rint(pipeline(prepared))[None] / 255
+            scores[name].append(float(psnr_db(target[None] / 255, rounded)[0]))
     return {name: round(float(np.mean(values)), 2) for name, values in scores.items()}

@@ -82,13 +82,6 @@ def frame_radius(height: int, width: int) -> Floats:
     return np.hypot(rows, columns) / np.float32(np.sqrt(2))
 
 
-def psnr_db(prediction: npt.NDArray[Any], target: npt.NDArray[Any]) -> float:
-    """PSNR of one image in 0..255 against its target, both rounded to 8 bits; capped at 100 dB."""
-    difference = np.clip(np.rint(prediction), 0, 255) - target.astype(np.float64)
-    mse = float(np.mean(difference**2))
-    return 100.0 if mse == 0 else min(100.0, float(10 * np.log10(255.0**2 / mse)))
-
-
 def _is_smooth(length: int) -> bool:
     for prime in (2, 3, 5):
         while length % prime == 0:

@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from latency import LatencyOracle, read_tflite
 from latency.graph import Graph
-from search.training.metrics import psnr_db
+from search.metrics import psnr_db
 
 from .convert import INPUT, OUTPUT, unsound_ops
 from .source import Precision

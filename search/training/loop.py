@@ -16,12 +16,12 @@ import tensorflow as tf
 
 from search.data.alignment import Chosen, best_aligned
 from search.data.batches import train_batches
+from search.metrics import psnr_db
 from spaces.ops.keras_backend import Network
 
 from .closed_form import fit_output_layers
 from .data import TrainingData, Validation
 from .goal import Goal, goals
-from .metrics import psnr_db
 from .recipe import Recipe
 from .schedule import Schedule, learning_rates
 from .ssim import ssim

@@ -3,7 +3,7 @@ import pytest
 from scipy import ndimage
 
 from search.data import bokeh
-from search.data.filters import blur_disc, disc_kernel, fft_margin, psnr_db
+from search.data.filters import blur_disc, disc_kernel, fft_margin
 from search.data.photographs import builtin_photos
 
 
@@ -130,10 +130,3 @@ def test_fft_margin_reaches_a_fast_length():
     margin = fft_margin(256, 15)
     assert margin >= 15
     assert 256 + 2 * margin == 288
-
-
-def test_psnr_by_hand():
-    target = np.zeros((4, 4, 3), np.uint8)
-    assert psnr_db(target + 255.0, target) == 0
-    assert psnr_db(target.astype(float) + 1, target) == pytest.approx(48.1308, abs=1e-3)
-    assert psnr_db(target, target) == 100

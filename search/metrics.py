@@ -1,4 +1,4 @@
-"""Image quality of predictions, in NumPy: what studies store and reports show."""
+"""Image quality in NumPy: what studies store, reports show and baselines are measured by."""
 
 from __future__ import annotations
 
