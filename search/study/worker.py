@@ -33,6 +33,7 @@ from search.training.loop import (
     predict_images,
     train,
 )
+from search.training.lpips import mean_lpips
 from search.training.teaching import make_teacher
 from spaces.ops.keras_backend import Network
 
@@ -91,7 +92,9 @@ def _run(job: Job, pipe: Connection) -> Trained:
         rungs=job.rungs,
         keep_going=keep_going,
     )
+    lpips = None
     if outcome.psnr_db is not None:
+        lpips = mean_lpips(model, validation, job.lpips) if job.lpips else None
         save_weights(job.directory, [np.asarray(w) for w in model.get_weights()])
         save_preview(job.directory, _preview(model, held_out, encode))
     seconds = {**outcome.seconds, "total": time.perf_counter() - started}
@@ -103,6 +106,7 @@ def _run(job: Job, pipe: Connection) -> Trained:
         pruned_at=outcome.pruned_at,
         parameters=model.deployed().count_params(),
         seconds={phase: round(value, 4) for phase, value in seconds.items()},
+        lpips=lpips,
     )
 
 

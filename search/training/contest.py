@@ -16,6 +16,7 @@ from spaces.ops.keras_backend import Network
 from spaces.zoo import ZOO, ZooSystem
 
 from .loop import Outcome, TrainingDivergedError, Validation, train
+from .lpips import mean_lpips
 from .published import left_out, system_recipe
 from .recipe import Recipe
 from .teaching import make_teacher
@@ -24,9 +25,16 @@ _TIMED_STEPS = 6
 
 
 def run(
-    name: str, budget: Budget, perceptual_weights: dict[str, str], data: Path
+    name: str,
+    budget: Budget,
+    perceptual_weights: dict[str, str],
+    data: Path,
+    lpips: Path | None = None,
 ) -> dict[str, Any]:
-    """Steps, milliseconds a step, PSNR and SSIM of system `name`, or the problem it had."""
+    """Steps, milliseconds a step, PSNR and SSIM of system `name`, or the problem it had.
+
+    With a file of its weights, LPIPS too.
+    """
     system = ZOO[name]
     missing = tuple(left_out(system, perceptual_weights))
     recipe = system_recipe(system, perceptual_weights)
@@ -42,13 +50,17 @@ def run(
                 return found | {"steps": steps, "problem": f"{steps} steps within the budget"}
         outcome = contest.train(recipe.shortened(steps))
         found |= {"steps": steps, "psnr_db": outcome.psnr_db, "ssim": outcome.ssim}
+        if lpips is not None:
+            found["lpips"] = mean_lpips(contest.trained, contest.validation, lpips)
     except (TrainingDivergedError, UserError) as error:
         found["problem"] = str(error)
     return found
 
 
 class _Contest:
-    """Trains `system` on the pairs in `data`, from scratch every time."""
+    """Trains `system` on the pairs in `data`, from scratch every time. `trained`: the last one."""
+
+    trained: Network
 
     def __init__(self, system: ZooSystem, data: Path, seed: int) -> None:
         self.seed = seed
@@ -64,7 +76,7 @@ class _Contest:
         common = self.pairs, self.encode, validation or self.validation
         teacher = make_teacher(recipe, *common, seed=self.seed)
         keras.utils.set_random_seed(self.seed)
-        model = Network(self.network.network, self.network.input_channels)
+        self.trained = model = Network(self.network.network, self.network.input_channels)
         return train(model, recipe, *common, seed=self.seed, teacher=teacher)
 
     def step_ms(self, recipe: Recipe) -> float:

@@ -10,16 +10,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from search.errors import UserError
+from spaces.ops.keras_backend import Network
 
+from .loop import EVALUATION_BATCH, Validation, predict_images
 from .lpips_weights import LpipsWeights, read_lpips_weights
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 """Of images in [-1, 1], before AlexNet."""
 SMALLEST_SIDE = 31
 """Of images: the second pooling then leaves a pixel."""
+PIXELS_AT_A_TIME = 2**20
+"""Of images that are compared in one batch: AlexNet's features of them take some 120 MB."""
 
 
 def lpips_metric(weights: str | Path) -> Callable[[Any, Any], Any]:
@@ -42,6 +47,19 @@ def lpips_metric(weights: str | Path) -> Callable[[Any, Any], Any]:
         return tf.add_n(distances)
 
     return metric
+
+
+def mean_lpips(model: Network, validation: Validation, weights: str | Path) -> float:
+    """Mean over the validation images, some at a time. Raises as `lpips_metric` and its metric."""
+    metric = lpips_metric(weights)
+    inputs, targets = validation.inputs, validation.targets
+    batch = max(1, min(EVALUATION_BATCH, PIXELS_AT_A_TIME // (targets.shape[1] * targets.shape[2])))
+    found = []
+    for start in range(0, len(inputs), batch):
+        chosen = slice(start, start + batch)
+        target = targets[chosen].astype(np.float32) / np.float32(255)
+        found.append(metric(target, predict_images(model, inputs[chosen])).numpy())
+    return float(np.mean(np.concatenate(found)))
 
 
 def _features(images: Any, weights: LpipsWeights) -> list[Any]:

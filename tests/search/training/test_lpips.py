@@ -11,25 +11,20 @@ import numpy as np
 import pytest
 
 from search.errors import UserError
-from search.training.lpips import SCALE, SHIFT, SMALLEST_SIDE, lpips_metric
-from search.training.lpips_weights import LAYERS
+from search.training import lpips
+from search.training.loop import Validation, predict_images
+from search.training.lpips import SCALE, SHIFT, SMALLEST_SIDE, lpips_metric, mean_lpips
+from search.training.lpips_weights import LAYERS, read_lpips_weights
+from spaces.ops.keras_backend import Network
 
 OTHER_PYTHON = "LENSNAS_LPIPS_PYTHON"
 """Environment variable: a Python with lpips and PyTorch, where this one has neither."""
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    rng = np.random.default_rng(0)
-    arrays = {}
-    for index, (kernel, channels, width) in enumerate(LAYERS, start=1):
-        shape = (kernel, kernel, channels, width)
-        arrays[f"conv{index}_kernel"] = rng.normal(scale=1 / kernel, size=shape) / channels**0.5
-        arrays[f"conv{index}_bias"] = rng.normal(scale=0.1, size=width)
-        arrays[f"linear{index}"] = rng.random(width)
-    path = tmp_path_factory.mktemp("lpips") / "alex.npz"
-    np.savez(path, **arrays)
-    return path, arrays
+def weights(lpips_file):
+    with np.load(lpips_file) as arrays:
+        return lpips_file, dict(arrays)
 
 
 def by_hand(image, arrays):
@@ -122,6 +117,27 @@ def test_the_smallest_images(weights):
     assert 0 < metric(first, second)[0] < np.inf
     with pytest.raises(UserError, match="images of 30x31, under 31 pixels"):
         metric(first[:, 1:], second[:, 1:])
+
+
+def test_the_mean_over_a_validation_set_whatever_the_batches(lpips_file, monkeypatch):
+    rng = np.random.default_rng(4)
+    inputs = rng.random((5, 40, 48, 3), np.float32)
+    validation = Validation(inputs, rng.integers(0, 256, inputs.shape, np.uint8))
+    model = Network(lambda ops, x: ops.conv(x, 3, init="random"), 3)
+    target = validation.targets / np.float32(255)
+    expected = lpips_metric(lpips_file)(target, predict_images(model, inputs)).numpy().mean()
+    for pixels in (2**20, 2 * 40 * 48, 1):
+        monkeypatch.setattr(lpips, "PIXELS_AT_A_TIME", pixels)
+        assert mean_lpips(model, validation, lpips_file) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_digest_is_of_the_weights(weights, tmp_path):
+    path, arrays = weights
+    (tmp_path / "same.npz").write_bytes(path.read_bytes())
+    np.savez(tmp_path / "other.npz", **{**arrays, "linear1": arrays["linear2"][:64]})
+    digests = [read_lpips_weights(p).digest for p in (path, *sorted(tmp_path.iterdir()))]
+    assert digests[0] != digests[1]
+    assert digests[0] == digests[2]
 
 
 def test_files_that_do_not_fit_are_named(weights, tmp_path):
