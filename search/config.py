@@ -84,6 +84,12 @@ class FinalsConfig(_Section):
     seeds: int = Field(2, ge=1, le=20)
 
 
+class EvaluationConfig(_Section):
+    """What trained networks are measured by besides PSNR and SSIM; it decides nothing."""
+
+    lpips: Path | None = Field(None, description="LPIPS' weights, .npz: docs/losses.md")
+
+
 class StudyConfig(_Section):
     """One study. `trials` is the total of trained trials over all runs of the study."""
 
@@ -98,6 +104,7 @@ class StudyConfig(_Section):
     trials: int = Field(ge=1, le=1_000_000)
     seed: int = Field(0, ge=0, lt=2**31)
     training: Recipe = Recipe()
+    evaluation: EvaluationConfig = EvaluationConfig()
     pruning: PruningConfig | None = None
     finals: FinalsConfig | None = FinalsConfig()
     workers: int = Field(1, ge=1, le=256)

@@ -17,6 +17,7 @@ from search.networks import zoo_architecture
 from search.objective import log2_score
 from search.study.estimate import estimate
 from search.tasks import Task
+from search.training.lpips_weights import read_lpips_weights
 from spaces.zoo import ZooSystem
 
 FEWEST_STEPS = 20
@@ -37,7 +38,8 @@ class Budget:
 
 @dataclass(frozen=True)
 class Entry:
-    """One row. `psnr_db`, `ssim`: on the validation split; None where `problem` says why.
+    """One row. `psnr_db`, `ssim`: on the validation split; None where `problem` says why. `lpips`:
+    there too, where it was asked for.
 
     `step_ms`: one training step's. `runtime_ms` and its interval: predicted on the task's phone.
     `left_out`: losses for which there are no weights.
@@ -54,6 +56,7 @@ class Entry:
     runs_on_gpu: bool = True
     left_out: tuple[str, ...] = ()
     problem: str | None = None
+    lpips: float | None = None
 
     def log2_score(self, task: Task) -> float | None:
         """Of what was trained and runs on the phone's GPU."""
@@ -69,18 +72,21 @@ def leaderboard(
     budget: Budget,
     perceptual_weights: Mapping[str, str],
     directory: Path,
+    lpips: Path | None = None,
 ) -> Iterator[Entry]:
-    """One entry a system, as each is done. `data`: a prepared data set.
+    """One entry a system, as each is done. `data`: a prepared data set. `lpips`: its weights.
 
     What an earlier call with the same settings left in `directory` is not trained again.
     """
+    digest = None if lpips is None else read_lpips_weights(lpips).digest
     oracle = LatencyOracle(task.device)
     for system in systems:
         settings = _settings(system, budget, perceptual_weights, data)
+        settings |= {} if digest is None else {"lpips": digest}
         path = directory / f"{system.name}.json"
         found = _stored(path, settings)
         if found is None:
-            found = _train(system, budget, perceptual_weights, data)
+            found = _train(system, budget, perceptual_weights, data, lpips)
             if "problem" not in found:  # else another attempt may succeed
                 document = {"settings": settings, "entry": found}
                 write_bytes(path, json.dumps(document, indent=2).encode())
@@ -113,19 +119,27 @@ def _settings(
 def _stored(path: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
     try:
         document = json.loads(path.read_text())
+        if "lpips" not in settings:  # It may have been measured, and decided nothing else.
+            document["settings"].pop("lpips", None)
+            document["entry"].pop("lpips", None)
         return document["entry"] if document["settings"] == settings else None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def _train(
-    system: ZooSystem, budget: Budget, perceptual_weights: Mapping[str, str], data: Path
+    system: ZooSystem,
+    budget: Budget,
+    perceptual_weights: Mapping[str, str],
+    data: Path,
+    lpips: Path | None,
 ) -> dict[str, Any]:
     """In a process of its own: memory is given back, and a crash costs one row."""
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(1, mp_context=context) as pool:
-            job = pool.submit(train_system, system.name, budget, dict(perceptual_weights), data)
+            weights = dict(perceptual_weights)
+            job = pool.submit(train_system, system.name, budget, weights, data, lpips)
             return job.result()
     except BrokenProcessPool:
         return {"left_out": (), "problem": "its training was killed, probably for want of memory"}
@@ -135,7 +149,11 @@ def _train(
 
 
 def train_system(
-    name: str, budget: Budget, perceptual_weights: dict[str, str], data: Path
+    name: str,
+    budget: Budget,
+    perceptual_weights: dict[str, str],
+    data: Path,
+    lpips: Path | None = None,
 ) -> dict[str, Any]:
     """Runs in the child: the trained part of an `Entry` as a mapping."""
     from search.study.quiet import native_stderr_hidden
@@ -143,4 +161,4 @@ def train_system(
     with native_stderr_hidden():
         from search.training.contest import run
 
-        return run(name, budget, perceptual_weights, data)
+        return run(name, budget, perceptual_weights, data, lpips)

@@ -52,6 +52,7 @@ def _trial(trial: TrialRecord) -> dict[str, Any]:
         "predicted_ms": trial.estimate.runtime_ms if trial.estimate else None,
         "psnr_db": trial.psnr_db,
         "ssim": trial.ssim,
+        "lpips": trial.lpips,
         "log2_score": trial.log2_score,
         "curve": trial.curve,
     }
@@ -65,6 +66,7 @@ def _finalist(finalist: Finalist) -> dict[str, Any]:
         "psnr_db": finalist.psnr_db,
         "spread_db": finalist.spread_db,
         "ssim": finalist.ssim,
+        "lpips": finalist.lpips,
         "predicted_ms": finalist.estimate.runtime_ms,
         "low_ms": finalist.estimate.low_ms,
         "high_ms": finalist.estimate.high_ms,

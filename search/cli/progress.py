@@ -91,7 +91,8 @@ class ConsoleObserver:
         if self.best is None or record.log2_score > self.best:
             self.best, star = record.log2_score, "[green]best[/]"
         self._say(
-            f"{what}  {record.psnr_db:5.2f} dB  {record.estimate.runtime_ms:7.2f} ms  "
+            f"{what}  {record.psnr_db:5.2f} dB  {_lpips(record)}"
+            f"{record.estimate.runtime_ms:7.2f} ms  "
             f"score {2.0**record.log2_score:<9.4g} {star}  [dim]{shown}[/]"
         )
 
@@ -99,7 +100,8 @@ class ConsoleObserver:
         """One line for a run of the finals."""
         shown = escape(label(run.architecture))
         self._say(
-            f"seed {run.seed:>5}  {run.psnr_db:5.2f} dB  {run.estimate.runtime_ms:7.2f} ms  "
+            f"seed {run.seed:>5}  {run.psnr_db:5.2f} dB  {_lpips(run)}"
+            f"{run.estimate.runtime_ms:7.2f} ms  "
             f"[dim]{shown}[/]"
         )
 
@@ -119,6 +121,10 @@ class ConsoleObserver:
     def _free(self) -> str:
         """The candidates that were judged without training."""
         return ", ".join(f"{count} {status}" for status, count in self.skipped.items())
+
+
+def _lpips(found: TrialRecord | FinalRun) -> str:
+    return "" if found.lpips is None else f"LPIPS {found.lpips:.4f}  "
 
 
 def _introduction(config: StudyConfig) -> str:

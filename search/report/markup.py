@@ -13,7 +13,7 @@ from .notes import dataset_name, finals_budget, search_budget
 from .progress import status_counts
 from .rows import LeaderRow, leaderboard, pareto_rows, published, published_log2_score
 from .style import score_text
-from .tables import count_text, psnr_text
+from .tables import count_text, lpips_text, psnr_text
 
 MAX_REASONS = 10
 
@@ -131,14 +131,16 @@ def published_html(results: StudyResults) -> str:
     rows = published(task)
     if not rows:
         return ""
+    with_lpips = any(row.lpips is not None for row in rows)
     return table(
         "Published (challenge data, measured on the phone)",
-        ("team", "PSNR dB", "SSIM", "ms", "score", "kind"),
+        ("team", "PSNR dB", "SSIM", *(("LPIPS",) if with_lpips else ()), "ms", "score", "kind"),
         (
             (
                 row.team,
                 f"{row.psnr_db:.2f}",
                 f"{row.ssim:.4f}" if row.ssim is not None else "",
+                *((lpips_text(row.lpips),) if with_lpips else ()),
                 f"{row.gpu_ms:.4g}",
                 score_text(published_log2_score(row, task)),
                 row.kind,
@@ -198,19 +200,25 @@ def failures(results: StudyResults) -> str:
 
 def _rows_table(caption: str, rows: Sequence[LeaderRow]) -> str:
     reserved = any(row.notes for row in rows)
+    with_lpips = any(row.lpips is not None for row in rows)
+    lpips = ("LPIPS",) if with_lpips else ()
     return table(
-        caption + (" * with a reservation, below." if reserved else ""),
-        ("#", "found as", "PSNR dB", "SSIM", "ms", "90 %", "GMAC", "params", "score", "network"),
-        ((str(row.rank), *_cells(row)) for row in rows),
+        caption
+        + (" LPIPS: lower is better." if with_lpips else "")
+        + (" * with a reservation, below." if reserved else ""),
+        ("#", "found as", "PSNR dB", "SSIM", *lpips, "ms", "90 %", "GMAC", "params", "score",
+         "network"),
+        ((str(row.rank), *_cells(row, with_lpips)) for row in rows),
         css="networks",
-    )
+    )  # fmt: skip
 
 
-def _cells(row: LeaderRow) -> tuple[str, ...]:
+def _cells(row: LeaderRow, with_lpips: bool) -> tuple[str, ...]:
     name, psnr_db, runtime_ms, parameters, score, network = _short_cells(row)
     interval = f"{row.low_ms:.3g} to {row.high_ms:.3g}"
     ssim, gmac = f"{row.ssim:.4f}", f"{row.gmac:.3g}"
-    return name, psnr_db, ssim, runtime_ms, interval, gmac, parameters, score, network
+    lpips = (lpips_text(row.lpips),) if with_lpips else ()
+    return name, psnr_db, ssim, *lpips, runtime_ms, interval, gmac, parameters, score, network
 
 
 def _short_cells(row: LeaderRow) -> tuple[str, ...]:

@@ -27,10 +27,11 @@ def dataset_name(results: StudyResults) -> str:
 
 
 def data_note(results: StudyResults) -> str:
-    """What PSNR and SSIM were measured on, and what they must not be compared with."""
+    """What PSNR and its like were measured on, and what they must not be compared with."""
     name = dataset_name(results)
+    measures = "PSNR, SSIM and LPIPS (lower is better)" if results.with_lpips else "PSNR and SSIM"
     return (
-        f"PSNR and SSIM: validation part of the {name}, not the challenge's hidden test set, so "
+        f"{measures}: validation part of the {name}, not the challenge's hidden test set, so "
         "neither they nor scores made of them compare with the published ones."
     )
 

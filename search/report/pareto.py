@@ -27,6 +27,7 @@ from .style import (
     VERMILLION,
     empty,
     escape,
+    quality_text,
     runtime_text,
     score_text,
     style,
@@ -159,12 +160,12 @@ def _short_name(origin: str) -> str:
 def _finalist_hover(finalist: Finalist) -> str:
     spread = "" if finalist.spread_db is None else f" ± {finalist.spread_db:.2f}"
     known = finalist.estimate
+    psnr = f"{finalist.psnr_db:.2f}{spread} dB over {len(finalist.psnrs_db)} seeds"
     return "<br>".join(
         (
             f"<b>{escape(display_name(finalist.origin))}</b> (finals)",
             wrapped(label(finalist.architecture)),
-            f"{finalist.psnr_db:.2f}{spread} dB over {len(finalist.psnrs_db)} seeds, "
-            f"SSIM {finalist.ssim:.4f}",
+            quality_text(psnr, finalist.ssim, finalist.lpips),
             f"{runtime_text(known.runtime_ms, known.low_ms, known.high_ms)} predicted",
             f"score {score_text(finalist.log2_score)}",
         )

@@ -24,7 +24,8 @@ class LeaderRow:
 
     `rank` counts within the `stage`, for the training budgets differ. `name`: "trial 12"
     or the title of a published system. `psnr_db`: mean over `seeds`; `spread_db`: their
-    sample standard deviation, None for one seed. `runtime_ms`, with its 90 % interval, is
+    sample standard deviation, None for one seed. `lpips`: None where it was not measured; lower
+    is better. `runtime_ms`, with its 90 % interval, is
     predicted; `notes` are the oracle's reservations.
     """
 
@@ -46,6 +47,7 @@ class LeaderRow:
     parameters: int
     log2_score: float
     notes: tuple[str, ...]
+    lpips: float | None = None
 
 
 def leaderboard(results: StudyResults, trials: int = 10) -> list[LeaderRow]:
@@ -115,6 +117,7 @@ def _of_finalist(results: StudyResults, rank: int, finalist: Finalist) -> Leader
         psnrs_db=finalist.psnrs_db,
         spread_db=finalist.spread_db,
         ssim=finalist.ssim,
+        lpips=finalist.lpips,
         log2=finalist.log2_score,
     )
 
@@ -135,6 +138,7 @@ def _of_trial(results: StudyResults, rank: int, trial: TrialRecord) -> LeaderRow
         psnrs_db=(trial.psnr_db,),
         spread_db=None,
         ssim=trial.ssim,
+        lpips=trial.lpips,
         log2=trial.log2_score,
     )
 
@@ -150,6 +154,7 @@ def _row(
     psnrs_db: tuple[float, ...],
     spread_db: float | None,
     ssim: float,
+    lpips: float | None,
     log2: float,
 ) -> LeaderRow:
     return LeaderRow(
@@ -164,6 +169,7 @@ def _row(
         psnr_db=sum(psnrs_db) / len(psnrs_db),
         spread_db=spread_db,
         ssim=ssim,
+        lpips=lpips,
         runtime_ms=known.runtime_ms,
         low_ms=known.low_ms,
         high_ms=known.high_ms,

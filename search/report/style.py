@@ -85,7 +85,7 @@ def trial_hover(trial: TrialRecord) -> str:
     if trial.architecture:
         lines.append(wrapped(label(trial.architecture)))
     if trial.psnr_db is not None and trial.ssim is not None:
-        lines.append(f"{trial.psnr_db:.2f} dB, SSIM {trial.ssim:.4f}")
+        lines.append(quality_text(f"{trial.psnr_db:.2f} dB", trial.ssim, trial.lpips))
     elif trial.curve:
         step, psnr_db = trial.curve[-1]
         lines.append(f"{psnr_db:.2f} dB at step {step:,} (few images)")
@@ -99,6 +99,11 @@ def trial_hover(trial: TrialRecord) -> str:
     if trial.reason:
         lines.append(wrapped(trial.reason))
     return "<br>".join(lines)
+
+
+def quality_text(psnr: str, ssim: float, lpips: float | None) -> str:
+    """For example "28.31 dB, SSIM 0.8512, LPIPS 0.1034", the last where it was measured."""
+    return f"{psnr}, SSIM {ssim:.4f}" + (f", LPIPS {lpips:.4f}" if lpips is not None else "")
 
 
 def runtime_text(runtime_ms: float, low_ms: float, high_ms: float) -> str:

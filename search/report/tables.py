@@ -27,12 +27,11 @@ from .rows import published as published
 from .rows import published_log2_score
 from .style import score_text
 
-_COLUMNS = ("network", "PSNR dB", "SSIM", "ms (90 %)", "score")
-
 
 def leaderboard_table(results: StudyResults) -> Table:
     """Finalists and published systems trained on the same data, then the best trials."""
     table = _table(
+        results,
         f"{results.config.name}: leaderboard",
         f"Data: {dataset_name(results)}.\n{data_note(results)}\n{runtime_brief(results)}",
     )
@@ -40,7 +39,7 @@ def leaderboard_table(results: StudyResults) -> Table:
     for stage, rows in groupby(leaderboard(results), key=lambda row: row.stage):
         _heading(table, f"{stage}: {budgets[stage]}")
         for row in rows:
-            table.add_row(_network(row, f"{row.rank}. "), *_numbers(row))
+            table.add_row(_network(row, f"{row.rank}. "), *_numbers(results, row))
         table.add_section()
     return table
 
@@ -49,16 +48,17 @@ def pareto_table(results: StudyResults) -> Table:
     """The Pareto set of the search, and under it the published rows."""
     task = results.config.task_facts
     table = _table(
+        results,
         f"{results.config.name}: Pareto set, and the published results",
         f"{data_note(results)}\n{published_note(results)}",
     )
     _heading(table, f"{dataset_name(results)}, {search_budget(results)}; ms predicted")
     for row in pareto_rows(results):
-        table.add_row(_network(row), *_numbers(row))
+        table.add_row(_network(row), *_numbers(results, row))
     table.add_section()
     _heading(table, f"published: challenge data; ms measured on {task.device}")
     for entry in published(task):
-        table.add_row(*_published_cells(entry, task), style="dim")
+        table.add_row(*_published_cells(results, entry, task), style="dim")
     return table
 
 
@@ -76,10 +76,21 @@ def count_text(count: int) -> str:
     return str(count)
 
 
-def _numbers(row: LeaderRow) -> tuple[str, ...]:
+def lpips_text(value: float | None) -> str:
+    """Four digits; nothing where there is none."""
+    return "" if value is None else f"{value:.4f}"
+
+
+def _lpips_cells(results: StudyResults, value: float | None) -> tuple[str, ...]:
+    """A cell of a column that only some studies have."""
+    return (lpips_text(value),) if results.with_lpips else ()
+
+
+def _numbers(results: StudyResults, row: LeaderRow) -> tuple[str, ...]:
     return (
         psnr_text(row),
         f"{row.ssim:.3f}",
+        *_lpips_cells(results, row.lpips),
         f"{row.runtime_ms:.3g} ({row.low_ms:.3g}-{row.high_ms:.3g})",
         score_text(row.log2_score),
     )
@@ -90,12 +101,15 @@ def _network(row: LeaderRow, prefix: str = "") -> Text:
     return Text.assemble(f"{prefix}{name}\n", (row.label, "dim"))
 
 
-def _published_cells(row: PublishedRow, task: Task) -> tuple[str | Text, ...]:
+def _published_cells(
+    results: StudyResults, row: PublishedRow, task: Task
+) -> tuple[str | Text, ...]:
     team = row.team if row.kind == "entry" else f"{row.team} ({row.kind})"
     return (
         Text(team),
         f"{row.psnr_db:.2f}",
         f"{row.ssim:.3f}" if row.ssim is not None else "",
+        *_lpips_cells(results, row.lpips),
         f"{row.gpu_ms:.4g}",
         score_text(published_log2_score(row, task)),
     )
@@ -105,13 +119,13 @@ def _heading(table: Table, text: str) -> None:
     table.add_row(Text(text, style="italic"))
 
 
-def _table(title: str, caption: str) -> Table:
+def _table(results: StudyResults, title: str, caption: str) -> Table:
     table = Table(
         title=Text(title), caption=Text(caption), caption_justify="left", box=SIMPLE_HEAD,
         pad_edge=False,
     )  # fmt: skip
-    first, *numeric = _COLUMNS
-    table.add_column(first, overflow="fold")
-    for name in numeric:
+    table.add_column("network", overflow="fold")
+    lpips = ("LPIPS",) if results.with_lpips else ()
+    for name in ("PSNR dB", "SSIM", *lpips, "ms (90 %)", "score"):
         table.add_column(name, justify="right", no_wrap=True)
     return table

@@ -14,6 +14,7 @@ import optuna
 from latency import LatencyOracle, load_profile
 from search.config import StudyConfig
 from search.errors import UserError
+from search.training.lpips_weights import read_lpips_weights
 from search.training.recipe import Recipe
 from spaces.zoo import ZOO
 
@@ -43,6 +44,8 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
     for name in config.baselines:
         if name not in ZOO:
             raise UserError(f"no published system called {name!r}; see 'lensnas zoo list'")
+    if config.evaluation.lpips is not None:
+        read_lpips_weights(config.evaluation.lpips)  # Refused now, not after the first training.
     with driver_lock(config.directory), LocalPool(config.workers) as pool:
         data = prepare_data(config, observer)
         study = create_or_resume(config)  # Not before: data that are refused leave no study.
@@ -131,6 +134,7 @@ class _Search:
             directory=trial_directory(self.config, number),
             rungs=tuple(pruning.rungs) if pruning else (),
             threads=self.pool.threads,
+            lpips=self.config.evaluation.lpips,
         )
         self.pool.start(job)
         self.running[key] = _Training(asked, known)

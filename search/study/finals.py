@@ -48,7 +48,10 @@ def run_finals(
             key = waiting.pop(0)
             architecture, seed = keys[key]
             directory = final_directory(config, architecture, seed, finals.steps)
-            job = Job(key, architecture, recipe, data, seed, directory, threads=pool.threads)
+            job = Job(
+                key, architecture, recipe, data, seed, directory,
+                threads=pool.threads, lpips=config.evaluation.lpips,
+            )  # fmt: skip
             pool.start(job)
             observer.started(
                 f"{architecture.digest} seed {seed}",
@@ -72,6 +75,7 @@ def run_finals(
                 ssim=event.ssim,
                 curve=event.curve,
                 seconds=event.seconds,
+                lpips=event.lpips,
             )
             study.set_user_attr(event.key, write_final(run))
             observer.final(run)

@@ -10,7 +10,8 @@ from .results import StudyResults
 def trials_frame(results: StudyResults) -> pd.DataFrame:
     """One row a trial, in order of number; choices in columns of their own ("choice.levels").
 
-    Run times are predicted; PSNR and SSIM are of the study's own validation data.
+    Run times are predicted; PSNR, SSIM and LPIPS (where the study asks for it)
+    are of its own validation data.
     """
     rows = []
     for trial in results.trials:
@@ -29,6 +30,7 @@ def trials_frame(results: StudyResults) -> pd.DataFrame:
             "parameters": known.parameters if known else None,
             "psnr_db": trial.psnr_db,
             "ssim": trial.ssim,
+            "lpips": trial.lpips,
             "log2_score": trial.log2_score,
             "total_s": trial.seconds.get("total"),
         }

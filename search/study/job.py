@@ -38,6 +38,7 @@ class Job:
 
     `key` names the job among the running ones. `rungs` are the steps at which the
     worker reports and waits for the word to go on. `threads` is its share of the cores.
+    `lpips`: a file of its weights, where that is to be measured too.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Job:
     directory: Path
     rungs: tuple[int, ...] = ()
     threads: int = 1
+    lpips: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Trained:
     pruned_at: int | None
     parameters: int
     seconds: dict[str, float]
+    lpips: float | None = None
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,8 @@ class Ledger:
             )
         value = log2_score(outcome.psnr_db, known.runtime_ms, self._log2_c)
         measured |= {"psnr_db": outcome.psnr_db, "ssim": outcome.ssim, "log2_score": value}
+        if outcome.lpips is not None:
+            measured["lpips"] = outcome.lpips
         return self._end(trial, "complete", None, measured)
 
     def failed(self, trial: optuna.Trial, failure: Failed) -> TrialRecord:

@@ -39,7 +39,8 @@ class TrialRecord:
     """One Optuna trial. `index` stays when a lost trial is run again under a new `number`.
 
     `psnr_db`, `ssim` on the study's validation set; `log2_score` from them and the
-    predicted run time; all None unless complete. `curve`: (step, PSNR in dB).
+    predicted run time; all None unless complete. `curve`: (step, PSNR in dB). `lpips`: None
+    also where it was not asked for, as in `FinalRun` and `Finalist`.
     """
 
     number: int
@@ -56,6 +57,7 @@ class TrialRecord:
     seconds: dict[str, float]
     started: datetime | None
     ended: datetime | None
+    lpips: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,15 @@ class FinalRun:
     ssim: float
     curve: tuple[tuple[int, float], ...]
     seconds: dict[str, float]
+    lpips: float | None = None
 
 
 @dataclass(frozen=True)
 class Finalist:
-    """A finalist over its seeds. `origin`: "trial 12" or the name of a published system."""
+    """A finalist over its seeds. `origin`: "trial 12" or the name of a published system.
+
+    `ssim`, `lpips`: means over the seeds.
+    """
 
     architecture: Architecture
     estimate: Estimate
@@ -82,6 +88,7 @@ class Finalist:
     psnrs_db: tuple[float, ...]
     ssim: float
     log2_score: float
+    lpips: float | None = None
 
     @property
     def psnr_db(self) -> float:
@@ -112,6 +119,12 @@ class StudyResults:
     def trained(self) -> int:
         """How many trials count towards the study's total."""
         return sum(t.status in TRAINED for t in self.trials)
+
+    @property
+    def with_lpips(self) -> bool:
+        """Whether any network of the study has an LPIPS to show."""
+        values = [*(t.lpips for t in self.trials), *(f.lpips for f in self.finals)]
+        return any(value is not None for value in values)
 
     @property
     def best(self) -> TrialRecord | None:
@@ -153,6 +166,7 @@ class StudyResults:
                     psnrs_db=psnrs,
                     ssim=statistics.fmean(r.ssim for r in runs),
                     log2_score=log2_score(mean, known.runtime_ms, log2_c),
+                    lpips=_mean_if_all([r.lpips for r in runs]),
                 )
             )
         return tuple(sorted(ranked, key=lambda f: -f.log2_score))
@@ -204,6 +218,7 @@ def read_trial(trial: FrozenTrial) -> TrialRecord:
         seconds=result.get("seconds", {}),
         started=trial.datetime_start,
         ended=trial.datetime_complete,
+        lpips=result.get("lpips"),
     )
 
 
@@ -223,6 +238,7 @@ def write_final(run: FinalRun) -> dict[str, Any]:
         "ssim": run.ssim,
         "curve": run.curve,
         "seconds": run.seconds,
+        "lpips": run.lpips,
     }
 
 
@@ -236,6 +252,7 @@ def _read_final(fields: dict[str, Any]) -> FinalRun:
         ssim=fields["ssim"],
         curve=tuple((int(s), float(p)) for s, p in fields["curve"]),
         seconds=fields["seconds"],
+        lpips=fields.get("lpips"),
     )
 
 
@@ -246,6 +263,12 @@ def _status(trial: FrozenTrial, result: dict[str, Any]) -> Status:
         return "running"
     status: Status = result.get("status", "interrupted")
     return status
+
+
+def _mean_if_all(values: list[float | None]) -> float | None:
+    """None where one is missing: a mean over other seeds than PSNR's would not compare."""
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if len(known) == len(values) else None
 
 
 def _by_runtime(trial: TrialRecord) -> tuple[float, float]:

@@ -19,8 +19,10 @@ from optuna.study import StudyDirection
 from latency import load_profile
 from search.config import StudyConfig, parse_config
 from search.errors import UserError
+from search.training.lpips_weights import read_lpips_weights
 
 CONFIG = "config"
+LPIPS = "lpips_weights"
 SQLITE = "sqlite:///"
 
 
@@ -69,6 +71,8 @@ def create_or_resume(config: StudyConfig) -> optuna.Study:
         _refuse_changes(config, stored)
     else:
         study = optuna.create_study(study_name=config.name, storage=storage, directions=directions)
+    if config.evaluation.lpips is not None:
+        _refuse_other_lpips(study, config.evaluation.lpips)
     study.set_user_attr(CONFIG, _document(config))
     return study
 
@@ -130,6 +134,20 @@ def _refuse_changes(config: StudyConfig, stored: dict[str, Any]) -> None:
             f"study {config.name!r} exists with other settings ({shown}): "
             "choose another name, or restore them to resume it"
         )
+
+
+def _refuse_other_lpips(study: optuna.Study, path: Path) -> None:
+    """LPIPS may come later to a study, and leave it again; with other weights it would not compare.
+
+    So the weights are no part of `identity`, which must be all there from the first run on.
+    """
+    digest = read_lpips_weights(path).digest
+    if study.user_attrs.get(LPIPS, digest) != digest:
+        raise UserError(
+            f"evaluation.lpips: {path} holds other weights than study {study.study_name!r} was "
+            "measured with: restore them, or choose another name"
+        )
+    study.set_user_attr(LPIPS, digest)
 
 
 def _differences(old: Any, new: Any, path: str) -> Iterator[str]:

@@ -27,6 +27,7 @@ from search.errors import UserError
 from search.networks import candidate
 from search.training.data import TrainingData, training_data
 from search.training.loop import TrainingDivergedError, predict_images, train
+from search.training.lpips import mean_lpips
 from search.training.teaching import make_teacher
 from spaces.ops.keras_backend import Network
 
@@ -86,7 +87,9 @@ def _run(job: Job, pipe: Connection) -> Trained:
         rungs=job.rungs,
         keep_going=keep_going,
     )
+    lpips = None
     if outcome.psnr_db is not None:
+        lpips = mean_lpips(model, data.validation, job.lpips) if job.lpips else None
         save_weights(job.directory, [np.asarray(w) for w in model.get_weights()])
         save_preview(job.directory, _preview(model, data))
     seconds = {**outcome.seconds, "total": time.perf_counter() - started}
@@ -98,6 +101,7 @@ def _run(job: Job, pipe: Connection) -> Trained:
         pruned_at=outcome.pruned_at,
         parameters=model.deployed().count_params(),
         seconds={phase: round(value, 4) for phase, value in seconds.items()},
+        lpips=lpips,
     )
 
 

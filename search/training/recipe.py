@@ -15,7 +15,7 @@ LOSS_NAMES = (
 )  # fmt: skip
 """The losses of `search.training.losses`, which needs TensorFlow and cannot be imported here."""
 
-PERCEPTUAL_NAMES = ("vgg19", "resnet50")
+PERCEPTUAL_NAMES = ("vgg19", "resnet50", "mobilenet_v2")
 """Losses that need the weights of a classifier; those of `losses.perceptual`."""
 
 DOWNLOAD = "imagenet"
@@ -112,7 +112,7 @@ class Recipe(_Part):
     )
     perceptual_weights: dict[str, str] = Field(
         default_factory=dict,
-        description="for vgg19 and resnet50: a file, or 'imagenet' to let Keras download them",
+        description="of each perceptual loss: a file, or 'imagenet' to let Keras download it",
     )
     learning_rate: float = Field(2e-3, gt=0, lt=1)
     schedule: Literal["cosine", "steps", "restarts", "constant"] = "cosine"

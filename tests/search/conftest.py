@@ -4,8 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
+
+from search.training.lpips_weights import LAYERS
 
 TINY = {
     "task": "isp",
@@ -71,3 +74,18 @@ def tiny_file(tmp_path: Path, tiny_document: Callable[..., dict[str, Any]]) -> C
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def lpips_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """LPIPS' weights in the right format, but random: of size to keep features of order 1."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for index, (kernel, channels, width) in enumerate(LAYERS, start=1):
+        shape = (kernel, kernel, channels, width)
+        arrays[f"conv{index}_kernel"] = rng.normal(scale=1 / kernel, size=shape) / channels**0.5
+        arrays[f"conv{index}_bias"] = rng.normal(scale=0.1, size=width)
+        arrays[f"linear{index}"] = rng.random(width)
+    path = tmp_path_factory.mktemp("lpips") / "alex.npz"
+    np.savez(path, **arrays)
+    return path

@@ -50,6 +50,8 @@ def test_a_task_knows_its_phone_and_space():
         ({"pruning": {"rungs": [30, 20]}}, "rungs must be ascending"),
         ({"pruning": {"rungs": [10_000]}}, "pruning.rungs must lie below training.steps"),
         ({"objective": {"max_runtime_ms": 0}}, "objective.max_runtime_ms: .*greater than 0"),
+        ({"evaluation": {"lpips": 3}}, "evaluation.lpips: Input is not a valid path"),
+        ({"evaluation": {"fid": "x"}}, "there is no setting evaluation.fid"),
         ({"name": "../escape"}, "name: String should match pattern"),
     ],
 )

@@ -31,7 +31,11 @@ def score(
     ),
     weights: Annotated[
         list[str] | None,
-        typer.Option(help="Weights of a perceptual loss: vgg19=FILE or vgg19=imagenet."),
+        typer.Option(help="Of vgg19, resnet50, mobilenet_v2: vgg19=FILE or vgg19=imagenet."),
+    ] = None,
+    lpips: Annotated[
+        Path | None,
+        typer.Option(help="Measure LPIPS too, by the weights in this .npz: docs/losses.md."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of weights and batches.")] = 0,
     output: Annotated[
@@ -50,6 +54,7 @@ def score(
     from search.data.sample import prepare_sample
     from search.leaderboard import leaderboard
     from search.tasks import TASKS
+    from search.training.lpips_weights import read_lpips_weights
 
     chosen = (
         [find_system(name.strip()) for name in systems.split(",")]
@@ -61,9 +66,11 @@ def score(
             raise UserError(f"{system.name} is a system of {system.task}, not of {task}")
     allowed = _budget(budget, seed)
     perceptual = _perceptual_weights(weights or [])
+    if lpips is not None:
+        read_lpips_weights(lpips)
     root = prepare_sample(TASKS[task].name, data, seed=0)
     entries = []
-    for entry in leaderboard(chosen, TASKS[task], root, allowed, perceptual, output / task):
+    for entry in leaderboard(chosen, TASKS[task], root, allowed, perceptual, output / task, lpips):
         entries.append(entry)
         done = f"{len(entries)} of {len(chosen)}"
         result = entry.problem or f"{entry.psnr_db:.2f} dB after {entry.steps:,} steps"
@@ -115,6 +122,10 @@ def _perceptual_weights(pairs: list[str]) -> dict[str, str]:
     return weights
 
 
+def _number(value: float | None, form: str = "g") -> str:
+    return "" if value is None else format(value, form)
+
+
 def _print_leaderboard(entries: list[Entry], task: Task, budget: str) -> None:
     """Best score first; those without one, best PSNR first."""
     from rich import box
@@ -131,7 +142,11 @@ def _print_leaderboard(entries: list[Entry], task: Task, budget: str) -> None:
         pad_edge=False,
     )
     table.add_column("system", no_wrap=True)
-    for column in ("steps", "dB", "ms", "score**", "dB*", "ms*", "score*"):
+    measured = any(entry.lpips is not None for entry in entries)
+    printed = measured and any(ZOO[entry.system].published.lpips is not None for entry in entries)
+    ours = ("steps", "dB", *(["LPIPS"] if measured else []), "ms", "score**")
+    theirs = ("dB*", *(["LPIPS*"] if printed else []), "ms*", "score*")
+    for column in (*ours, *theirs):
         table.add_column(column, justify="right", no_wrap=True)
     scores = [score for entry in entries if (score := entry.log2_score(task)) is not None]
     best = max(scores, default=0.0)
@@ -147,18 +162,19 @@ def _print_leaderboard(entries: list[Entry], task: Task, budget: str) -> None:
             entry.system,
             "" if entry.steps is None else f"{entry.steps:,}",
             "" if entry.psnr_db is None else f"{entry.psnr_db:.2f}",
+            *([_number(entry.lpips, ".4f")] if measured else []),
             short(entry.runtime_ms or 0) if entry.runs_on_gpu else "not on GPU",
             "" if score is None else f"{2 ** (score - best):.2g}",
-            *(
-                "" if value is None else f"{value:g}"
-                for value in (published.psnr_db, published.gpu_ms, published.score)
-            ),
+            _number(published.psnr_db),
+            *([_number(published.lpips)] if printed else []),
+            _number(published.gpu_ms),
+            _number(published.score),
         )
     console.print(table)
     console.print(
         "* as printed in the challenge report, trained to the end on the challenge's data. "
         "** relative to the best here: PSNR on sample data and predicted run time are not the "
-        "challenge's."
+        "challenge's." + (" LPIPS: lower is better." if measured else "")
     )
     for entry in entries:
         if entry.problem:

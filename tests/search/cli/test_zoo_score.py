@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from search.cli.zoo import app
+from search.errors import UserError
 
 pytestmark = pytest.mark.slow
 
@@ -41,6 +42,36 @@ def test_score_trains_and_ranks_and_keeps_what_it_found(tmp_path, data_root):
     table = run(*arguments[:-1]).stdout
     assert "mialgo_track1" in table
     assert "Without their perceptual losses (--weights): mincho" in table
+
+
+def test_lpips_beside_psnr_and_the_published_one(tmp_path, data_root, lpips_file):
+    arguments = (
+        "score", "--task", "bokeh", "--budget", "2steps", "--systems", "antins_cv",
+        "--data", str(data_root), "-o", str(tmp_path / "zoo"),
+    )  # fmt: skip
+    measured = run(*arguments, "--lpips", str(lpips_file))
+    [stored] = (tmp_path / "zoo" / "bokeh").iterdir()
+    before = stored.stat().st_mtime_ns
+    lpips = json.loads(stored.read_text())["entry"]["lpips"]
+    assert 0 < lpips < 10
+    assert f"{lpips:.4f}" in measured.stdout
+    assert "LPIPS*" in measured.stdout
+    assert "0.2693" in measured.stdout
+    assert max(map(len, measured.stdout.splitlines())) <= 80
+    # Not asked for, it is not shown, and nothing is trained again for that.
+    plain = run(*arguments)
+    assert "LPIPS" not in plain.stdout
+    assert json.loads(run(*arguments, "--json").stdout)[0]["lpips"] is None
+    assert stored.stat().st_mtime_ns == before
+    again = run(*arguments, "--lpips", str(lpips_file), "--json")
+    assert json.loads(again.stdout)[0]["lpips"] == lpips
+    assert stored.stat().st_mtime_ns == before
+
+
+def test_an_lpips_file_that_will_not_do_is_refused_at_once(tmp_path):
+    with pytest.raises(UserError, match=r"LPIPS: no file .*none\.npz"):
+        run("score", "--data", str(tmp_path), "--lpips", str(tmp_path / "none.npz"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_make_enough_steps_in_its_time_is_said(tmp_path, data_root):

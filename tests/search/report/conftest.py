@@ -1,5 +1,6 @@
 """Studies made by hand: real sampled architectures, real estimates, drawn PSNR."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -22,7 +23,9 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 def make_results(tmp_path):
     """make_results(complete=8, finals=True, ...) -> StudyResults with artifacts under tmp_path."""
 
-    def make(task="isp", complete=0, finals=False, pictures=False, name="by-hand", seed=0):
+    def make(
+        task="isp", complete=0, finals=False, pictures=False, name="by-hand", seed=0, lpips=False
+    ):
         config = StudyConfig(
             name=name,
             task=task,
@@ -38,6 +41,8 @@ def make_results(tmp_path):
         results = StudyResults(config, results.trials, ())
         if finals:
             results = StudyResults(config, results.trials, tuple(_finals(results)))
+        if lpips:
+            results = _with_lpips(results)
         if pictures:
             _leave_pictures(results)
         return results
@@ -105,6 +110,16 @@ def _finals(results):
             curve = ((500, psnr_db - 1), (2000, psnr_db))
             seconds = {"steps": 40.0, "total": 44.0}
             yield FinalRun(architecture, seed, 2000, known, psnr_db, 0.85, curve, seconds)
+
+
+def _with_lpips(results):
+    """All but the first trial, as if it had been asked for later."""
+    trials = tuple(
+        replace(t, lpips=0.5 - t.psnr_db / 100) if t.psnr_db and t.number else t
+        for t in results.trials
+    )
+    finals = tuple(replace(run, lpips=0.25 + run.seed / 10) for run in results.finals)
+    return StudyResults(results.config, trials, finals)
 
 
 def _leave_pictures(results):

@@ -79,6 +79,17 @@ def test_the_page_says_what_its_numbers_are(make_results, tmp_path):
     assert f"{best.psnr_db:.2f} ± {best.spread_db:.2f} dB over 2 seeds" in page
 
 
+def test_lpips_stands_on_the_page_where_it_was_measured(make_results, tmp_path):
+    pages = []
+    for lpips in (True, False):
+        results = make_results(complete=12, finals=True, lpips=lpips)
+        path = write_report(results, tmp_path / f"{lpips}.html")
+        pages.append(without_plotly(path.read_text(encoding="utf-8")))
+    for words in ('<th scope="col">LPIPS</th>', "LPIPS: lower is better", "LPIPS 0.3000"):
+        assert words in pages[0]
+        assert words not in pages[1]
+
+
 def test_hostile_texts_are_escaped(make_results, tmp_path):
     evil = "</script><img src=x onerror=alert(1)>"
     results = make_results(complete=20)

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -14,7 +15,16 @@ def printed(table, width=80):
 
 
 @pytest.mark.parametrize("table", [leaderboard_table, pareto_table])
-@pytest.mark.parametrize("study", [{}, {"complete": 1}, {"complete": 8, "finals": True}])
+@pytest.mark.parametrize(
+    "study",
+    [
+        {},
+        {"complete": 1},
+        {"complete": 8, "finals": True},
+        {"complete": 8, "finals": True, "lpips": True},
+        {"task": "bokeh", "complete": 4, "lpips": True},
+    ],
+)
 def test_tables_fit_a_terminal_and_name_their_data(make_results, table, study):
     text = printed(table(make_results(**study)))
     assert max(len(line) for line in text.splitlines()) <= 80
@@ -26,6 +36,33 @@ def test_the_pareto_table_stands_beside_the_published_rows(make_results):
     text = printed(pareto_table(make_results(complete=8)), 120)
     assert "published: challenge data; ms measured on snapdragon-8-gen-1" in text
     assert "21.24" in text  # Multimedia's score, as printed in the report
+
+
+def test_lpips_has_a_column_where_it_was_measured(make_results):
+    results = make_results(complete=8, finals=True, lpips=True)
+    text = printed(leaderboard_table(results), 120)
+    assert "LPIPS (lower is better)" in text
+    assert "0.3000" in text  # The mean of the finals' 0.25 and 0.35.
+    trial = next(t for t in results.complete if t.number and t.lpips)
+    assert f"{trial.lpips:.4f}" in printed(leaderboard_table(results), 120) + printed(
+        pareto_table(results), 120
+    )
+    for table in (leaderboard_table, pareto_table):
+        assert "LPIPS" not in printed(table(make_results(complete=8, finals=True)), 120)
+
+
+def test_the_published_lpips_of_bokeh_stands_beside(make_results):
+    text = printed(pareto_table(make_results("bokeh", complete=4, lpips=True)), 120)
+    assert "0.2693" in text  # Antins_cv
+    assert "0.2693" not in printed(pareto_table(make_results("bokeh", complete=4)), 120)
+
+
+def test_a_mean_over_some_of_the_seeds_is_none(make_results):
+    results = make_results(complete=8, finals=True, lpips=True)
+    runs = [replace(run, lpips=None) if run.seed else run for run in results.finals]
+    finalists = replace(results, finals=tuple(runs)).finalists()
+    assert finalists
+    assert all(finalist.lpips is None for finalist in finalists)
 
 
 def test_names_are_not_markup(make_results):

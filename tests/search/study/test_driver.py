@@ -7,10 +7,12 @@ import signal
 import pytest
 
 from search.artifacts import load_preview, load_weights
+from search.cli.documents import results_document
 from search.errors import UserError
 from search.study import driver
 from search.study.directories import final_directory, trial_directory
 from search.study.driver import driver_lock, run_study
+from search.study.frame import trials_frame
 from search.study.observer import Silent
 from search.study.results import read_results
 from search.study.storage import load_study
@@ -215,3 +217,51 @@ def test_a_bokeh_study_runs_and_exports(tiny_config, tmp_path):
     assert found.failures == ()
     assert found.delegated
     assert "1024, 1024, 3" in (tmp_path / "bundle" / "model_card.md").read_text()
+
+
+def test_lpips_of_trials_and_finals_where_it_is_asked_for(tiny_config, lpips_file):
+    before = run_study(tiny_config(trials=1, finals=None), Silent())
+    config = tiny_config(trials=2, evaluation={"lpips": str(lpips_file)})
+    results = run_study(config, Silent())
+    old, new = results.trials
+    assert (old, old.lpips) == (before.trials[0], None)
+    assert new.lpips == pytest.approx(measured_again(config, new), rel=1e-5)
+    assert new.lpips > 0.001
+    assert all(run.lpips > 0.001 for run in results.finals)
+    document = results_document(results)
+    assert [trial["lpips"] for trial in document["trials"]] == [None, new.lpips]
+    assert document["finalists"][0]["lpips"] == results.finalists()[0].lpips
+    assert trials_frame(results)["lpips"].tolist()[1] == new.lpips
+    [finalist] = results.finalists()
+    assert finalist.lpips == pytest.approx(sum(run.lpips for run in results.finals) / 2)
+    # It decides nothing: the same study without it trains to the same numbers.
+    plain = run_study(tiny_config("plain", trials=2), Silent())
+    assert measured(plain) == measured(results)
+    assert not plain.with_lpips
+
+
+def measured_again(config, trial):
+    """From the weights that a trial left."""
+    from search.networks import candidate
+    from search.study.data import open_pairs, prepare_data
+    from search.training.data import training_data
+    from search.training.lpips import mean_lpips
+    from spaces.ops.keras_backend import Network
+
+    source = prepare_data(config)
+    data = training_data(open_pairs(source, "train"), open_pairs(source, "val"), 4)
+    network = candidate(trial.architecture)
+    model = Network(network.network, network.input_channels)
+    model.set_weights(load_weights(trial_directory(config, trial.number)))
+    return mean_lpips(model, data.validation, config.evaluation.lpips)
+
+
+@pytest.mark.parametrize("content", [None, b"text"])
+def test_an_lpips_file_that_will_not_do_is_said_before_anything(tiny_config, tmp_path, content):
+    path = tmp_path / "alex.npz"
+    if content is not None:
+        path.write_bytes(content)
+    config = tiny_config(evaluation={"lpips": str(path)})
+    with pytest.raises(UserError, match=r"LPIPS: (no file|cannot read) .*alex\.npz"):
+        run_study(config, Silent())
+    assert not config.directory.exists()

@@ -36,6 +36,7 @@ def test_one_row_a_trial_and_one_column_a_choice(tiny_config):
     assert list(frame["status"]) == ["complete", "infeasible"]
     assert frame.loc[0, "psnr_db"] == 25.0
     assert frame.loc[1, "predicted_ms"] == 5.0
+    assert frame["lpips"].isna().all()
     assert frame["psnr_db"].isna().tolist() == [False, True]
     assert frame["choice.levels"].tolist() == [0, 1]
     assert frame["choice.width_1"].isna().tolist() == [True, False]

@@ -2,6 +2,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from search.errors import UserError
@@ -62,6 +63,30 @@ def test_a_setting_that_is_new_to_an_old_study_has_its_default(tiny_config):
     with pytest.raises(UserError, match=r"training\.levels\.body: absent"):
         create_or_resume(tiny_config(training={"levels": {"body": "l1"}}))
     create_or_resume(tiny_config())
+
+
+def test_lpips_may_come_and_go_but_its_weights_do_not_change(tiny_config, lpips_file, tmp_path):
+    create_or_resume(tiny_config())
+    create_or_resume(tiny_config(evaluation={"lpips": str(lpips_file)}))
+    moved = tmp_path / "moved.npz"
+    moved.write_bytes(lpips_file.read_bytes())
+    create_or_resume(tiny_config(evaluation={"lpips": str(moved)}))
+    create_or_resume(tiny_config())
+    with np.load(lpips_file) as arrays:
+        np.savez(tmp_path / "other.npz", **{**arrays, "linear1": np.ones(64)})
+    with pytest.raises(UserError, match=r"other\.npz holds other weights than study 'tiny'"):
+        create_or_resume(tiny_config(evaluation={"lpips": str(tmp_path / "other.npz")}))
+    # What was refused left nothing behind, and the study can be read without any file.
+    assert load_study(tiny_config().storage_url, "tiny")[1] == tiny_config()
+
+
+def test_a_study_from_before_there_was_lpips_is_resumed(tiny_config, lpips_file):
+    study = create_or_resume(tiny_config())
+    stored = study.user_attrs["config"]
+    del stored["config"]["evaluation"]
+    study.set_user_attr("config", stored)
+    assert load_study(tiny_config().storage_url, "tiny")[1] == tiny_config()
+    create_or_resume(tiny_config(evaluation={"lpips": str(lpips_file)}))
 
 
 def test_reading_a_study_that_is_not_there(tiny_config, tmp_path):
