@@ -26,7 +26,6 @@ def main() -> None:
     print(f"{'system':20}{'MiB':>9}{'published':>10}{'ratio':>7}{'difference':>12}")
     for name in sys.argv[1:] or ZOO:
         system = ZOO[name]
-        keras.backend.clear_session()
         keras.utils.set_random_seed(0)
         channels = system.input_shape[2]
         model = Network(system.network, channels)

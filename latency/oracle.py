@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,9 +61,9 @@ class LatencyEstimate:
         return not self.fallbacks
 
     @property
-    def launches(self) -> Counter[Kernel]:
-        """How often each kernel is launched; the order, which a converter may change, left out."""
-        return Counter(estimate.kernel for estimate in self.kernels)
+    def launches(self) -> tuple[Kernel, ...]:
+        """The kernels in the order of their launch."""
+        return tuple(estimate.kernel for estimate in self.kernels)
 
 
 class LatencyOracle:

@@ -108,8 +108,6 @@ def _file(probe: Probe) -> bytes:
     from search.export.convert import convert
     from spaces.ops.keras_backend import Network
 
-    # The converter's bytes depend on the layers built before in this process.
-    keras.backend.clear_session()
     keras.utils.set_random_seed(0)
     model = Network(probe.network, probe.input_shape[2])
     rng = np.random.default_rng(0)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from latency import LatencyOracle, load_profile
 from search.artifacts import write_bytes
 from search.data.pairs import encoder_for, for_channels
@@ -84,7 +82,6 @@ def export_trial(
     network = candidate(source.architecture)
     held_out = for_channels(open_pairs(prepare_data(config), "val"), network.input_channels)
     encode = encoder_for(held_out.meta, config.training.encoding)
-    keras.backend.clear_session()  # Layer names, and so the file's bytes, start over.
     model = Network(network.network, network.input_channels)
     model.set_weights(read_weights(source))
     frame, target = full_frame(held_out, encode, task)

@@ -11,6 +11,7 @@ from search.errors import UserError
 from search.tasks.task import ImageShape
 from spaces.ops.keras_backend import Network
 
+from .order import in_written_order
 from .source import PRECISIONS, Precision
 
 INPUT, OUTPUT = "image", "rgb"
@@ -22,6 +23,7 @@ _FORBIDDEN = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "SHAPE
 def convert(model: Network, input_shape: ImageShape, precision: Precision = "fp32") -> bytes:
     """A .tflite file of `model` for one frame of `input_shape` (H, W, C), batch 1.
 
+    Its ops stand in the order of the network function.
     Re-parameterised convolutions are merged. "fp16" stores the weights as float16;
     computation stays the delegate's choice.
     Raises UserError for an unknown precision.
@@ -44,7 +46,7 @@ def convert(model: Network, input_shape: ImageShape, precision: Precision = "fp3
     if precision == "fp16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-    return bytes(converter.convert())
+    return in_written_order(bytes(converter.convert()))
 
 
 def unsound_ops(graph: Graph) -> list[str]:

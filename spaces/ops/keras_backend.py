@@ -23,6 +23,12 @@ from .reparam import REPARAMETERISED, Reparameterised
 _BUILD_SIZE = 128
 """Side of the symbolic input that the layers are made on; any multiple of 128 would do."""
 
+_LAYER_NAME = "layer"
+"""Of every layer: which one it is, the call's number says."""
+
+CALL = r"\bop(\d+)/([^;]*)"
+"""In the names of a model's TensorFlow ops: the number of the call, and the step within it."""
+
 _POINTWISE: dict[str, Callable[[Any], Any]] = {
     "relu": keras.ops.relu,
     "leaky_relu": lambda x: keras.ops.leaky_relu(x, negative_slope=LEAKY_SLOPE),
@@ -47,8 +53,10 @@ class KerasOps:
     def _layer(self, make: Callable[[], keras.layers.Layer]) -> keras.layers.Layer:
         if self._replay is not None:
             return next(self._replay)
-        self.made.append(make())
-        return self.made[-1]
+        layer = make()
+        layer.name = _LAYER_NAME
+        self.made.append(layer)
+        return layer
 
     def channels(self, x: Any) -> int:
         """See `Ops.channels`."""
@@ -294,10 +302,9 @@ class KerasOps:
 
 
 class _InOrder:
-    """`KerasOps` whose TensorFlow ops are named by the order of the calls.
+    """`KerasOps` whose TensorFlow ops are named after their call, so that an export can sort them.
 
-    The converter sorts ops that are ready at the same time by their names. Named by number, they
-    stand in the file as the network was written, and fuse on the GPU as its trace does.
+    A scope that ends in a slash is absolute: names stay short, and the same in every process.
     """
 
     def __init__(self, ops: KerasOps) -> None:
@@ -308,7 +315,7 @@ class _InOrder:
 
         def numbered(*arguments: Any, **options: Any) -> Any:
             self._calls += 1
-            with tf.name_scope(f"{self._calls:04d}"):
+            with tf.name_scope(f"op{self._calls:04d}/"):
                 return method(*arguments, **options)
 
         return numbered

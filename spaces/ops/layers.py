@@ -74,11 +74,13 @@ class InstanceNorm(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, x: Any) -> Any:
         """The normalised `x`."""
-        mean = keras.ops.mean(x, axis=self.axes, keepdims=True)
-        # Fuses to the one op SQUARED_DIFFERENCE; keras.ops would leave SUB and MUL.
-        spread = tf.math.squared_difference(x, mean)
-        variance = keras.ops.mean(spread, axis=self.axes, keepdims=True)
-        y = (x - mean) * keras.ops.rsqrt(variance + self.epsilon)
+        # Named in the order in which they are to stand in an exported file. SQUARED_DIFFERENCE is
+        # one op there; keras.ops would leave SUB and MUL.
+        mean = tf.reduce_mean(x, self.axes, keepdims=True, name="a")
+        spread = tf.math.squared_difference(x, mean, name="b")
+        variance = tf.reduce_mean(spread, self.axes, keepdims=True, name="c")
+        centred = tf.subtract(x, mean, name="d")
+        y = tf.multiply(centred, tf.math.rsqrt(tf.add(variance, self.epsilon, name="e"), name="f"))
         return y * self.gamma + self.beta if self.affine else y
 
 

@@ -18,13 +18,11 @@ def export(build_and_export) -> Exporter:
 @pytest.fixture(scope="session")
 def build_and_export() -> Callable[..., tuple[Any, bytes]]:
     """`build_and_export(network, (H, W, C)) -> model, file` of the same random weights."""
-    import keras
 
     from search.export.convert import convert
     from spaces.ops.keras_backend import Network
 
     def build(network, shape):
-        keras.backend.clear_session()
         model = Network(network, shape[2])
         # The converter folds away what adds zero or multiplies by one.
         rng = np.random.default_rng(0)
