@@ -1,5 +1,6 @@
 """Tiny studies on tiny sample data, shared by the tests of the search."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,30 +9,12 @@ import numpy as np
 import pytest
 import yaml
 
-from search.training.lpips_weights import LAYERS
+# Tests are imported one file at a time, so their helper module needs a path.
+sys.path.insert(0, str(Path(__file__).parent))
 
-TINY = {
-    "task": "isp",
-    "trials": 3,
-    "data": {"train": 16, "val": 4, "patch": 128},
-    "space": {
-        "choices": {
-            "levels": [0, 1],
-            "stacks": [1],
-            "packing": [1],
-            "conv": ["conv3"],
-            "width_0": [8, 12],
-            "width_1": [8, 16, 24],
-            "convs_0": [1],
-            "convs_1": [1],
-            "head": ["conv3"],
-        }
-    },
-    "sampler": {"name": "random"},
-    "training": {"steps": 6, "batch": 2, "warmup_steps": 2, "closed_form_images": 4,
-                 "rung_images": 2},
-    "finals": {"top": 1, "steps": 8, "seeds": 2},
-}  # fmt: skip
+from tiny_study import tiny_study
+
+from search.training.lpips_weights import LAYERS
 
 
 @pytest.fixture(scope="session")
@@ -45,11 +28,7 @@ def tiny_document(tmp_path: Path, data_root: Path) -> Callable[..., dict[str, An
     """A study file's mapping, with sections merged from keyword arguments."""
 
     def make(name: str = "tiny", **changes: Any) -> dict[str, Any]:
-        document = {"name": name, "output": str(tmp_path / "runs"), **TINY}
-        for key, value in changes.items():
-            old = document.get(key)
-            merge = isinstance(value, dict) and isinstance(old, dict) and key != "space"
-            document[key] = {**old, **value} if merge else value
+        document = tiny_study(name, changes, output=str(tmp_path / "runs"))
         document["data"] = {"root": str(data_root), **document["data"]}
         return document
 

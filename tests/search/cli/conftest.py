@@ -10,33 +10,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tiny_study import tiny_study
 
 ROOT = Path(__file__).parents[3]
 INSTALLED = Path(sys.executable).with_name("lensnas")
 COMMAND = [str(INSTALLED)] if INSTALLED.exists() else [sys.executable, "-m", "search.cli.main"]
 MARK = "LENSNAS_TEST_CALL"
-
-TINY = {
-    "task": "isp",
-    "trials": 2,
-    "data": {"train": 16, "val": 4, "patch": 128},
-    "space": {
-        "choices": {
-            "levels": [0, 1],
-            "stacks": [1],
-            "packing": [1],
-            "conv": ["conv3"],
-            "width_0": [8, 12],
-            "width_1": [8, 16, 24],
-            "convs_0": [1],
-            "convs_1": [1],
-            "head": ["conv3"],
-        }
-    },
-    "sampler": {"name": "random"},
-    "training": {"steps": 6, "batch": 2, "warmup_steps": 2, "closed_form_images": 4},
-    "finals": {"top": 1, "steps": 8, "seeds": 1},
-}  # fmt: skip
 
 
 @dataclass
@@ -74,11 +53,7 @@ class Terminal:
 
     def study(self, name="tiny", **changes):
         """The file of a tiny study, with sections merged from keyword arguments."""
-        document = {"name": name, **TINY}
-        for key, value in changes.items():
-            old = document.get(key)
-            merge = isinstance(value, dict) and isinstance(old, dict) and key != "space"
-            document[key] = {**old, **value} if merge else value
+        document = tiny_study(name, changes, trials=2, finals={"top": 1, "steps": 8, "seeds": 1})
         path = self.folder / f"{name}.yaml"
         path.write_text(yaml.safe_dump(document))
         return path.name

@@ -94,7 +94,7 @@ def test_a_step_along_the_gradient_lowers_every_stages_loss(name):
         # A gradient reversal is meant to raise the classifier's share of the loss.
         pushed = [] if recipe.domain is None or not goal.tricks else [recipe.domain]
         start = [tf.identity(v) for v, _ in pairs]
-        for distance in (1e-1, 1e-2, 1e-3, 1e-4):
+        for distance in (1e-1, 1e-2, 1e-3, 1e-4, 1e-5):
             for (variable, gradient), value in zip(pairs, start, strict=True):
                 variable.assign(value - distance * gradient / length)
             if float(measured()[0]) < float(before):
