@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from latency.graph import Graph
+from spaces import SPACES
 from spaces.architecture import Architecture
 from spaces.ops.trace import trace
-from spaces.unet_spaces import SPACES
 from spaces.zoo import ZOO
 
 ZOO_SPACE = "zoo"

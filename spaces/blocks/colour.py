@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from spaces.registry import Registry
+
+Tone = Callable[[Any, Any], Any]
+"""(ops, x) -> y of the same shape, each value by itself"""
+
+TONE: Registry[Tone] = Registry("tone operation")
+"""Of an image in which what is below 0 is black."""
 
 
 def colour_gains(ops: Any, features: Any, channels: int = 3, *, hidden: int = 16) -> Any:
@@ -27,3 +36,30 @@ def tone_curve(ops: Any, x: Any) -> Any:
     """3 x**2 - 2 x**3: an S over 0..1, as in JMU-CVLab's released file."""
     square = ops.scale(ops.multiply(x, x), 3.0)
     return ops.subtract(square, ops.scale(ops.power(x, 3.0), 2.0))
+
+
+@TONE.register("none")
+def none(ops: Any, x: Any) -> Any:
+    """The image itself."""
+    return x
+
+
+# The slope of a gamma grows towards zero, that of ReLU below it is zero: their product is finite.
+
+
+@TONE.register("gamma")
+def black_to_gamma(ops: Any, x: Any) -> Any:
+    """ReLU, then gamma."""
+    return gamma(ops, ops.activation(x, "relu"))
+
+
+@TONE.register("tone_curve")
+def black_to_tone_curve(ops: Any, x: Any) -> Any:
+    """ReLU, then the tone curve. It falls above 1, so gradients lead back to 1 from there."""
+    return tone_curve(ops, ops.activation(x, "relu"))
+
+
+@TONE.register("gamma_tone")
+def gamma_and_tone_curve(ops: Any, x: Any) -> Any:
+    """ReLU, gamma, then the tone curve: the end of JMU-CVLab's network."""
+    return tone_curve(ops, black_to_gamma(ops, x))

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from spaces import SPACES
 from spaces.architecture import Architecture
 from spaces.label import label
-from spaces.unet_spaces import SPACES
 from spaces.zoo import ZOO
 
 CHOICES = {

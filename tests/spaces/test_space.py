@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spaces import SPACES
 from spaces.architecture import Architecture
 from spaces.space import Choice, SearchSpace
-from spaces.unet_spaces import SPACES
 
 SEEDS = st.integers(0, 2**32 - 1)
 EVERY_SPACE = pytest.mark.parametrize("space", [SPACES[name] for name in SPACES], ids=list(SPACES))

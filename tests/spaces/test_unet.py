@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from spaces.unet_spaces import SPACES
+from spaces import SPACES
 
 ISP = SPACES["unet_isp"]
 MIALGO = {

@@ -8,8 +8,8 @@ from search.networks import candidate, zoo_architecture
 from search.report.diagram import WIDTH, architecture_diagram
 from search.report.op_chain import SHOWN, op_chain
 from search.tasks import TASKS
+from spaces import SPACES
 from spaces.architecture import Architecture
-from spaces.unet_spaces import SPACES
 from spaces.zoo import ZOO
 
 SAMPLES = [

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from search.training.closed_form import fit_output_layers
+from spaces import SPACES
 from spaces.ops.keras_backend import Network
-from spaces.unet_spaces import SPACES
 
 
 def network(space, **allowed):
