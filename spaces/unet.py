@@ -30,6 +30,8 @@ UNET_SPACES = ("unet_isp", "unet_bokeh", "blocks_isp", "blocks_bokeh")
 
 HEAD = "head"
 """Name of the last convolution over features; training solves it in closed form."""
+GAINS = "gains"
+"""Tap of the factors [B, 1, 1, C] of the image that the head writes, where there are any."""
 GLOBAL_PATH = "global_path"
 """Name of the linear convolution from the input, solved together with the head."""
 
@@ -67,10 +69,15 @@ def filters_of(choices: Choices) -> str:
     return str(choices.get("filters", "none"))
 
 
+def tone_of(choices: Choices) -> str:
+    """What is done to the image's values in the end, or "none"."""
+    return str(choices.get("tone", "none"))
+
+
 def finish_of(choices: Choices) -> list[str]:
     """What is done to the image in the end: "gains" and a tone operation, either, or nothing."""
     finish = ["gains"] if choices.get("gains") else []
-    tone = str(choices.get("tone", "none"))
+    tone = tone_of(choices)
     return finish if tone == "none" else [*finish, tone]
 
 
@@ -85,13 +92,12 @@ def unet(ops: Any, x: Any, choices: Choices, *, out_channels: int, scale: int) -
         kernel, channels = shrink + 2, out_channels * block**2
         path = ops.conv(x, channels, kernel, stride=shrink, init="zeros", name=GLOBAL_PATH)
     features = _body(ops, _stem(ops, x, choices), choices)
-    finish = finish_of(choices)
-    # Before the image too, so that the delegate fuses the product into it.
-    gains = colour_gains(ops, features, out_channels) if "gains" in finish else None
+    gains = None
+    if choices.get("gains"):
+        # Before the head too, so that the delegate fuses the product into the image.
+        gains = ops.tap(colour_gains(ops, features, out_channels), GAINS)
     head_kernel = 1 if choices["head"] == "conv1" else 3
-    # The closed form takes the head's output for the image. With a finish it is not.
-    name = None if finish else HEAD
-    y = ops.conv(features, out_channels * block**2, head_kernel, name=name)
+    y = ops.conv(features, out_channels * block**2, head_kernel, name=HEAD)
     if path is not None:
         y = ops.add(y, path)
     if block > 1:
@@ -102,7 +108,7 @@ def unet(ops: Any, x: Any, choices: Choices, *, out_channels: int, scale: int) -
         y = ops.conv(y, out_channels, 3, init="identity")
     if gains is not None:
         y = ops.multiply(y, gains)
-    return TONE[choices.get("tone", "none")](ops, y)
+    return TONE[tone_of(choices)].apply(ops, y)
 
 
 def _stem(ops: Any, x: Any, choices: Choices) -> Any:

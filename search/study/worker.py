@@ -87,6 +87,7 @@ def _run(job: Job, pipe: Connection) -> Trained:
         validation,
         seed=job.seed,
         residual=network.residual,
+        tone=network.tone,
         teacher=make_teacher(job.recipe, pairs, encode, validation, seed=job.seed),
         rungs=job.rungs,
         keep_going=keep_going,

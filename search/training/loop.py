@@ -72,6 +72,7 @@ def train(
     *,
     seed: int,
     residual: bool = False,
+    tone: str = "none",
     teacher: Network | None = None,
     rungs: Sequence[int] = (),
     keep_going: KeepGoing = lambda step, psnr: True,
@@ -97,7 +98,8 @@ def train(
         augment=recipe.augment,
     )
     if recipe.closed_form_images:
-        _initialise(model, recipe, source, encode, seed, residual)
+        x, y = _first_crops(recipe, source, encode, seed)
+        fit_output_layers(model, x, y, residual=residual, tone=tone)
     batches = iter(batches)
     first = next(batches)
     stages = goals(recipe, model, first[0], teacher=teacher, seed=seed)
@@ -138,9 +140,10 @@ def predict_images(model: Network, inputs: np.ndarray) -> np.ndarray:
     return np.clip(model(inputs, training=False).numpy(), 0.0, 1.0)
 
 
-def _initialise(
-    model: Network, recipe: Recipe, source: PairSource, encode: Encoder, seed: int, residual: bool
-) -> None:
+def _first_crops(
+    recipe: Recipe, source: PairSource, encode: Encoder, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Crops for the closed-form start."""
     draws = train_batches(
         source,
         encode,
@@ -150,8 +153,7 @@ def _initialise(
         seed=seed + 1,
         augment=False,
     )
-    x, y = next(iter(draws))
-    fit_output_layers(model, x, y, residual=residual)
+    return next(iter(draws))
 
 
 def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from spaces.registry import Registry
 
-Tone = Callable[[Any, Any], Any]
-"""(ops, x) -> y of the same shape, each value by itself"""
+Array = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@dataclass(frozen=True)
+class Tone:
+    """What is done to each value of an image, those below 0 being black.
+
+    `apply(ops, x) -> y`; `undo(y) -> x` for y in 0..1, with which training starts the layers
+    before it.
+    """
+
+    apply: Callable[[Any, Any], Any]
+    undo: Callable[[Array], Array]
+
 
 TONE: Registry[Tone] = Registry("tone operation")
-"""Of an image in which what is below 0 is black."""
+"""The last is the end of JMU-CVLab's network."""
 
 
 def colour_gains(ops: Any, features: Any, channels: int = 3, *, hidden: int = 16) -> Any:
@@ -38,28 +53,35 @@ def tone_curve(ops: Any, x: Any) -> Any:
     return ops.subtract(square, ops.scale(ops.power(x, 3.0), 2.0))
 
 
-@TONE.register("none")
-def none(ops: Any, x: Any) -> Any:
-    """The image itself."""
+def undo_gamma(y: Array) -> Array:
+    """The image in 0..1 of which gamma makes `y`."""
+    x: Array = np.power(y, np.float32(2.2))
     return x
 
 
-# The slope of a gamma grows towards zero, that of ReLU below it is zero: their product is finite.
+def undo_tone_curve(y: Array) -> Array:
+    """The image in 0..1 of which the tone curve makes `y`."""
+    x: Array = 0.5 - np.sin(np.arcsin(1.0 - 2.0 * y) / 3.0)
+    return x
 
 
-@TONE.register("gamma")
-def black_to_gamma(ops: Any, x: Any) -> Any:
-    """ReLU, then gamma."""
+# ReLU first: a gamma's slope grows towards zero, where that of ReLU ends, and both stay finite.
+# The tone curve falls above 1, so gradients lead back to 1 from there.
+
+
+def _gamma(ops: Any, x: Any) -> Any:
     return gamma(ops, ops.activation(x, "relu"))
 
 
-@TONE.register("tone_curve")
-def black_to_tone_curve(ops: Any, x: Any) -> Any:
-    """ReLU, then the tone curve. It falls above 1, so gradients lead back to 1 from there."""
+def _tone_curve(ops: Any, x: Any) -> Any:
     return tone_curve(ops, ops.activation(x, "relu"))
 
 
-@TONE.register("gamma_tone")
-def gamma_and_tone_curve(ops: Any, x: Any) -> Any:
-    """ReLU, gamma, then the tone curve: the end of JMU-CVLab's network."""
-    return tone_curve(ops, black_to_gamma(ops, x))
+def _gamma_tone(ops: Any, x: Any) -> Any:
+    return tone_curve(ops, _gamma(ops, x))
+
+
+TONE.add("none", Tone(lambda ops, x: x, lambda y: y))
+TONE.add("gamma", Tone(_gamma, undo_gamma))
+TONE.add("tone_curve", Tone(_tone_curve, undo_tone_curve))
+TONE.add("gamma_tone", Tone(_gamma_tone, lambda y: undo_gamma(undo_tone_curve(y))))

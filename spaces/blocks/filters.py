@@ -29,7 +29,7 @@ FILTERS.add("gauss_sobel", (GAUSS, SOBEL, SOBEL_DOWN))
 
 
 def with_filtered(ops: Any, x: Any, filters: Sequence[Taps]) -> Any:
-    """[1, H, W, C] -> [1, H, W, (1 + filters) * C]: the input, then what each filter makes of it."""
+    """[1, H, W, C] -> [1, H, W, (1 + filters) * C]: the input, then each filter's image of it."""
     if not filters:
         return x
     return ops.concat([x, *(ops.fixed_depthwise(x, taps) for taps in filters)])

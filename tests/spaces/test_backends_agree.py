@@ -15,7 +15,12 @@ from spaces import SPACES
 from spaces.ops.keras_backend import Network
 
 DEVICES = ("snapdragon-8-gen-1", "kirin-9000")
-SMALL = {"unet_isp": (64, 96), "unet_bokeh": (64, 128)}
+SMALL = {
+    "unet_isp": (64, 96),
+    "unet_bokeh": (64, 128),
+    "blocks_isp": (64, 96),
+    "blocks_bokeh": (64, 128),
+}
 
 
 def randomised(space, architecture) -> Network:
