@@ -24,8 +24,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from latency import LatencyOracle, device_names, lower
+from spaces import SPACES
 from spaces.space import SearchSpace
-from spaces.unet_spaces import SPACES
 
 T = TypeVar("T")
 

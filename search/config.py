@@ -13,9 +13,9 @@ from search.errors import UserError
 from search.samplers.registry import SAMPLERS
 from search.tasks import TASKS, Task
 from search.training.recipe import BOKEH_NAMES, Recipe, can_be_had
+from spaces import SPACES
 from spaces.architecture import Value
 from spaces.space import SearchSpace
-from spaces.unet_spaces import SPACES
 from spaces.zoo import ZOO
 
 MAX_YAML_BYTES = 1_000_000

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from latency.graph import Graph
+from spaces import SPACES
 from spaces.architecture import Architecture
 from spaces.ops.trace import trace
-from spaces.unet_spaces import SPACES
 from spaces.zoo import ZOO
 
 ZOO_SPACE = "zoo"
@@ -20,12 +20,14 @@ ZOO_SPACE = "zoo"
 class Candidate:
     """A network function with what building it needs.
 
-    `residual`: whether the network adds its input to its output.
+    `residual`: whether the network adds its input to its output. `tone`: what it does to its
+    output's values in the end, of `TONE`.
     """
 
     network: Callable[[Any, Any], Any]
     input_channels: int
     residual: bool = False
+    tone: str = "none"
 
     def trace(self, height: int, width: int) -> Graph:
         """The graph on an input of `height` x `width`."""
@@ -39,7 +41,8 @@ def candidate(architecture: Architecture) -> Candidate:
         return Candidate(system.network, system.input_shape[2])
     space = SPACES[architecture.space]
     residual = architecture.choices.get("global_path") == "residual"
-    return Candidate(space.bind(architecture), space.input_channels, residual)
+    tone = str(architecture.choices.get("tone", "none"))
+    return Candidate(space.bind(architecture), space.input_channels, residual, tone)
 
 
 def zoo_architecture(name: str) -> Architecture:

@@ -18,6 +18,7 @@ from latency.graph import Graph
 
 from .architecture import Architecture, Value
 from .ops.trace import trace
+from .registry import Registry
 
 
 class Trial(Protocol):
@@ -235,6 +236,9 @@ class SearchSpace:
                 f"{self.name} needs an input of multiples of {self.multiple}, not {height}x{width}"
             )
         return trace(self.bind(architecture), (height, width, self.input_channels))
+
+
+SPACES: Registry[SearchSpace] = Registry("search space")
 
 
 def _draw(values: Sequence[Value], rng: np.random.Generator) -> Value:

@@ -1,35 +1,84 @@
-"""The UNet / Hourglass / channel-attention network behind `unet_isp` and `unet_bokeh`.
+"""The UNet / Hourglass network behind the search spaces, its parts chosen by name.
 
-This is the family that the ENERZAi entries of the Mobile AI 2022 challenges
-searched (learned smartphone ISP report, section on ENERZAi). With zero levels it
-is a plain stack of convolutions, which holds MiAlgo's 3-convolution network.
+Of plain convolutions with channel attention it is the family that the ENERZAi entries of the
+Mobile AI 2022 challenges searched (learned smartphone ISP report, section on ENERZAi). With zero
+levels it is a plain stack of blocks, which holds MiAlgo's 3-convolution network.
 
-    input -> [space_to_depth] -> stem -> stacks x (encoder, decoder) -> head -> depth_to_space
-        \\------------------------- global path -------------------------/
+    input -> [filters] -> [space_to_depth] -> stem -> stacks x (encoder, decoder)
+        \\                                                 -> head -> depth_to_space -> [finish]
+         \\------------------ global path -------------------/
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from .blocks.attention import channel_attention
-from .blocks.convs import CONVS
+from .blocks.attention import ATTENTION
+from .blocks.colour import TONE, colour_gains
 from .blocks.down import DOWN
+from .blocks.features import FEATURES
+from .blocks.filters import FILTERS, with_filtered
 from .blocks.skip import SKIP
 from .blocks.up import UP
 
 Choices = Mapping[str, Any]
 
+UNET_SPACES = ("unet_isp", "unet_bokeh", "blocks_isp", "blocks_bokeh")
+"""The spaces of this network: their architectures have a label and a drawing of their own."""
+
 HEAD = "head"
 """Name of the last convolution over features; training solves it in closed form."""
+GAINS = "gains"
+"""Tap of the factors [B, 1, 1, C] of the image that the head writes, where there are any."""
 GLOBAL_PATH = "global_path"
 """Name of the linear convolution from the input, solved together with the head."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level: `count` blocks named `block`, then the attention named so, or "none"."""
+
+    width: int
+    block: str
+    count: int
+    attention: str
+
+
+def level_of(choices: Choices, level: int) -> Level:
+    """What `choices` say about a level.
+
+    The `unet_*` spaces name one convolution for all levels and say where channel attention is.
+    """
+    width, attention = choices[f"width_{level}"], choices[f"attention_{level}"]
+    if "conv" in choices:
+        attention = "channel" if attention else "none"
+        return Level(width, choices["conv"], choices[f"convs_{level}"], attention)
+    block = choices["block_deep" if level else "block_0"]
+    return Level(width, block, choices[f"blocks_{level}"], attention)
 
 
 def reduction(choices: Choices) -> int:
     """Input pixels a side per pixel of level 0: packing times the stem's stride."""
     return int(choices["packing"]) * (2 if choices.get("stem") == "strided3" else 1)
+
+
+def filters_of(choices: Choices) -> str:
+    """The fixed filters beside the input, or "none"."""
+    return str(choices.get("filters", "none"))
+
+
+def tone_of(choices: Choices) -> str:
+    """What is done to the image's values in the end, or "none"."""
+    return str(choices.get("tone", "none"))
+
+
+def finish_of(choices: Choices) -> list[str]:
+    """What is done to the image in the end: "gains" and a tone operation, either, or nothing."""
+    finish = ["gains"] if choices.get("gains") else []
+    tone = tone_of(choices)
+    return finish if tone == "none" else [*finish, tone]
 
 
 def unet(ops: Any, x: Any, choices: Choices, *, out_channels: int, scale: int) -> Any:
@@ -43,6 +92,10 @@ def unet(ops: Any, x: Any, choices: Choices, *, out_channels: int, scale: int) -
         kernel, channels = shrink + 2, out_channels * block**2
         path = ops.conv(x, channels, kernel, stride=shrink, init="zeros", name=GLOBAL_PATH)
     features = _body(ops, _stem(ops, x, choices), choices)
+    gains = None
+    if choices.get("gains"):
+        # Before the head too, so that the delegate fuses the product into the image.
+        gains = ops.tap(colour_gains(ops, features, out_channels), GAINS)
     head_kernel = 1 if choices["head"] == "conv1" else 3
     y = ops.conv(features, out_channels * block**2, head_kernel, name=HEAD)
     if path is not None:
@@ -53,17 +106,21 @@ def unet(ops: Any, x: Any, choices: Choices, *, out_channels: int, scale: int) -
         y = ops.add(y, x)
     if choices["head"] == "refine3":
         y = ops.conv(y, out_channels, 3, init="identity")
-    return y
+    if gains is not None:
+        y = ops.multiply(y, gains)
+    return TONE[tone_of(choices)].apply(ops, y)
 
 
 def _stem(ops: Any, x: Any, choices: Choices) -> Any:
+    x = with_filtered(ops, x, FILTERS[filters_of(choices)])
     if choices["packing"] > 1:
         x = ops.space_to_depth(x, choices["packing"])
     stem = choices["stem"] if "stem" in choices else choices["stem_packed"]
     activation = choices["stem_activation"]
     if activation == "same":
         activation = choices["activation"]
-    return CONVS[stem](ops, x, choices["width_0"], activation)
+    block = DOWN["strided"] if stem == "strided3" else FEATURES[stem]
+    return block(ops, x, choices["width_0"], activation)
 
 
 def _body(ops: Any, x: Any, choices: Choices) -> Any:
@@ -92,7 +149,7 @@ def _hourglass(ops: Any, x: Any, choices: Choices) -> Any:
 
 
 def _level(ops: Any, x: Any, choices: Choices, level: int) -> Any:
-    block = CONVS[choices["conv"]]
-    for _ in range(choices[f"convs_{level}"]):
-        x = block(ops, x, choices[f"width_{level}"], choices["activation"])
-    return channel_attention(ops, x) if choices[f"attention_{level}"] else x
+    chosen = level_of(choices, level)
+    for _ in range(chosen.count):
+        x = FEATURES[chosen.block](ops, x, chosen.width, choices["activation"])
+    return x if chosen.attention == "none" else ATTENTION[chosen.attention](ops, x)

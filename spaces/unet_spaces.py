@@ -6,54 +6,75 @@ from collections.abc import Mapping
 from typing import Any
 
 from .architecture import Value
-from .registry import Registry
-from .space import Choice, SearchSpace
+from .space import SPACES, Choice, SearchSpace
 from .unet import unet
 
-SPACES: Registry[SearchSpace] = Registry("search space")
+HEAD_CHOICE = Choice("head", ("conv3", "conv1", "refine3"))
 
-_ANY_LEVEL = (1, 2, 3, 4)
-
-
-def _levels_from(level: int) -> dict[str, tuple[Value, ...]]:
-    return {"levels": tuple(range(level, 5))} if level else {}
+_DEEPEST = 4
+_ANY_LEVEL = tuple(range(1, _DEEPEST + 1))
 
 
-def _body_choices() -> tuple[Choice, ...]:
-    """What both tasks share. Widths are multiples of 4: the delegate pads channels to 4."""
-    per_level = [
-        choice
-        for level in range(5)
-        for choice in (
-            Choice(
-                f"width_{level}",
-                tuple(range(4, 33, 4)) if level == 0 else tuple(range(8, 65, 8)),
-                _levels_from(level),
-            ),
-            Choice(f"convs_{level}", (1, 2, 3), _levels_from(level)),
-            Choice(f"attention_{level}", (False, True), _levels_from(level)),
-        )
-    ]
-    deep: dict[str, tuple[Value, ...]] = {"levels": _ANY_LEVEL}
+def stem_choices(*packings: int) -> tuple[Choice, ...]:
+    """How level 0 is reached from the input; behind the largest packing nothing is strided."""
+    *less, largest = packings
+    return (
+        Choice("packing", packings),
+        Choice("stem", ("conv3", "conv5", "strided3"), {"packing": tuple(less)}),
+        Choice("stem_packed", ("conv1", "conv3"), {"packing": (largest,)}),
+    )
+
+
+def activation_choices() -> tuple[Choice, ...]:
+    """Of the stem, and of everything else."""
     return (
         Choice("stem_activation", ("same", "tanh")),
         Choice("activation", ("relu", "leaky_relu", "prelu", "hard_swish")),
+    )
+
+
+def level_choices(deepest: int, count: str, attention: tuple[Value, ...]) -> tuple[Choice, ...]:
+    """Of levels 0 to `deepest` each: width, number of blocks (called `count`), attention.
+
+    Widths are multiples of 4: the delegate pads channels to 4.
+    """
+    made = []
+    for level in range(deepest + 1):
+        widths = tuple(range(8, 65, 8)) if level else tuple(range(4, 33, 4))
+        there: dict[str, tuple[Value, ...]] = (
+            {"levels": tuple(range(level, deepest + 1))} if level else {}
+        )
+        made += [
+            Choice(f"width_{level}", widths, there),
+            Choice(f"{count}_{level}", (1, 2, 3), there),
+            Choice(f"attention_{level}", attention, there),
+        ]
+    return tuple(made)
+
+
+def _body_choices() -> tuple[Choice, ...]:
+    """What both tasks share."""
+    deep: dict[str, tuple[Value, ...]] = {"levels": _ANY_LEVEL}
+    return (
+        *activation_choices(),
         Choice("conv", ("conv3", "conv5", "separable3")),
-        Choice("levels", (0, 1, 2, 3, 4)),
+        Choice("levels", (0, *_ANY_LEVEL)),
         Choice("stacks", (1, 2, 3), deep),
         Choice("down", ("strided", "max_pool", "average_pool", "space_to_depth"), deep),
         Choice("up", ("transposed", "resize_conv", "depth_to_space"), deep),
         Choice("skip", ("add", "concat", "none"), deep),
-        *per_level,
-        Choice("head", ("conv3", "conv1", "refine3")),
+        *level_choices(_DEEPEST, "convs", (False, True)),
+        HEAD_CHOICE,
     )
 
 
-def _isp_network(ops: Any, x: Any, choices: Mapping[str, Value]) -> Any:
+def isp_network(ops: Any, x: Any, choices: Mapping[str, Value]) -> Any:
+    """[1, H, W, 4] -> [1, 2 H, 2 W, 3]."""
     return unet(ops, x, choices, out_channels=3, scale=2)
 
 
-def _bokeh_network(ops: Any, x: Any, choices: Mapping[str, Value]) -> Any:
+def bokeh_network(ops: Any, x: Any, choices: Mapping[str, Value]) -> Any:
+    """[1, H, W, 3] -> [1, H, W, 3]."""
     return unet(ops, x, choices, out_channels=3, scale=1)
 
 
@@ -62,13 +83,11 @@ SPACES.add(
     SearchSpace(
         name="unet_isp",
         choices=(
-            Choice("packing", (1, 2)),
-            Choice("stem", ("conv3", "conv5", "strided3"), {"packing": (1,)}),
-            Choice("stem_packed", ("conv1", "conv3"), {"packing": (2,)}),
+            *stem_choices(1, 2),
             *_body_choices(),
             Choice("global_path", ("none", "linear")),
         ),
-        network=_isp_network,
+        network=isp_network,
         input_channels=4,
         multiple=32,
         doc="Packed Bayer frame [H/2, W/2, 4] to RGB [H, W, 3].",
@@ -80,13 +99,11 @@ SPACES.add(
     SearchSpace(
         name="unet_bokeh",
         choices=(
-            Choice("packing", (1, 2, 4)),
-            Choice("stem", ("conv3", "conv5", "strided3"), {"packing": (1, 2)}),
-            Choice("stem_packed", ("conv1", "conv3"), {"packing": (4,)}),
+            *stem_choices(1, 2, 4),
             *_body_choices(),
             Choice("global_path", ("none", "linear", "residual")),
         ),
-        network=_bokeh_network,
+        network=bokeh_network,
         input_channels=3,
         multiple=64,
         doc="RGB photograph [H, W, 3] in focus to the same with a shallow depth of field.",

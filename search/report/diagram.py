@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from search.networks import candidate
 from search.tasks import Task
 from spaces.architecture import Architecture, Value
+from spaces.blocks.filters import FILTERS
 from spaces.label import label
-from spaces.unet import reduction
+from spaces.unet import UNET_SPACES, filters_of, finish_of, level_of, reduction
 
 from .op_chain import op_chain
-
-_UNET_SPACES = ("unet_isp", "unet_bokeh")
 
 WIDTH = 780
 BOX_WIDTH, BOX_HEIGHT, ROW, INDENT, MARGIN = 210, 46, 82, 36, 12
@@ -50,7 +49,7 @@ class Box:
 
 def architecture_diagram(architecture: Architecture, task: Task) -> str:
     """HTML of one architecture at the task's resolution; the shapes in it are H x W x C."""
-    if architecture.space in _UNET_SPACES:
+    if architecture.space in UNET_SPACES:
         return _unet_svg(architecture, task)
     height, width, _ = task.input_shape
     return op_chain(candidate(architecture).trace(height, width))
@@ -100,6 +99,12 @@ def _unet_svg(architecture: Architecture, task: Task) -> str:
 def _before(choices: Choices, task: Task) -> list[tuple[str, str, str]]:
     height, width, channels = task.input_shape
     boxes = [("input", f"{height} x {width} x {channels}", "end")]
+    filters = filters_of(choices)
+    if filters != "none":
+        channels *= 1 + len(FILTERS[filters])
+        boxes.append(
+            (f"input beside its {_words(filters)}", f"{height} x {width} x {channels}", "box")
+        )
     packing = int(choices["packing"])
     if packing > 1:
         shape = f"{height // packing} x {width // packing} x {channels * packing**2}"
@@ -118,6 +123,9 @@ def _after(choices: Choices, task: Task) -> list[tuple[str, str, str]]:
     block = task.scale * reduction(choices)
     shape = f"{height} x {width} x {channels}"
     boxes = [("output", shape, "end")]
+    finish = finish_of(choices)
+    if finish:
+        boxes.append((" and ".join(_words(step) for step in finish), shape, "box"))
     if choices["head"] == "refine3":
         boxes.append(("refine: conv3", shape, "box"))
     if block > 1:
@@ -214,11 +222,13 @@ def _u_parts(
 
 
 def _level_box(choices: Choices, task: Task, level: int, x: float, y: float) -> Box:
-    count, kind = choices[f"convs_{level}"], choices["conv"]
-    attention = " + attention" if choices[f"attention_{level}"] else ""
+    chosen = level_of(choices, level)
+    title = f"{chosen.count} x {chosen.block}"
     detail = f"{_shape(choices, task, level)}, {choices['activation']}"
-    css = "box attention" if attention else "box"
-    return Box(x, y, f"{count} x {kind}{attention}", detail, css)
+    if chosen.attention == "none":
+        return Box(x, y, title, detail)
+    attention = "attention" if chosen.attention == "channel" else chosen.attention
+    return Box(x, y, f"{title} + {attention}", detail, "box attention")
 
 
 def _shape(choices: Choices, task: Task, level: int) -> str:

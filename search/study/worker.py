@@ -83,6 +83,7 @@ def _run(job: Job, pipe: Connection) -> Trained:
         data,
         seed=job.seed,
         residual=network.residual,
+        tone=network.tone,
         teacher=make_teacher(job.recipe, data, seed=job.seed),
         rungs=job.rungs,
         keep_going=keep_going,

@@ -9,13 +9,15 @@ finds one. Nothing is added to the deployed graph.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from spaces.blocks.colour import TONE
 from spaces.ops.keras_backend import Network
-from spaces.unet import GLOBAL_PATH, HEAD
+from spaces.unet import GAINS, GLOBAL_PATH, HEAD
 
 RIDGE = 1e-4
 """Ridge strength relative to the mean diagonal of the normal matrix."""
@@ -25,25 +27,38 @@ weighs all alike, which weights of 1 / MSE of each image do too."""
 ROW_STEP = 5
 """Every fifth pixel: neighbours say the same, and more crops see more light."""
 BATCH = 16
+SETTLING = 30
+"""Batches after which the norms of re-parameterised convolutions hold the images' statistics."""
 
 
-def fit_output_layers(model: Network, x: np.ndarray, y: np.ndarray, *, residual: bool) -> None:
+def fit_output_layers(
+    model: Network, x: np.ndarray, y: np.ndarray, *, residual: bool, tone: str = "none"
+) -> None:
     """Set the weights of `model`'s named output layers to the best linear fit of (x, y).
 
     `x` [N, h, w, C] network inputs, `y` [N, H, W, 3] targets in [0, 1]. Minimises the mean of
     log MSE over images by iteratively reweighted ridge regression. With `residual` the network
-    adds its input to the output, so the layers fit y - x. A network that names no head is left
-    as it is.
+    adds its input to the output, so the layers fit y - x. With a `tone` (of `TONE`) or gains in
+    the network's end they fit what these make y of. A network that names no head is left as it is.
     """
     if HEAD not in model.named:
         return
+    if model.non_trainable_variables:
+        _settle(model, x)
     layers = [model.named[name] for name in (HEAD, GLOBAL_PATH) if name in model.named]
+    wanted = y - x if residual else TONE[tone].undo(y)
     parts = [
-        _equations(model, x[i : i + BATCH], y[i : i + BATCH], residual)
-        for i in range(0, len(x), BATCH)
+        _equations(model, x[i : i + BATCH], wanted[i : i + BATCH]) for i in range(0, len(x), BATCH)
     ]
-    design, wanted = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    _assign(layers, _solve(design, wanted))
+    design, targets = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    _assign(layers, _solve(design, targets))
+
+
+def _settle(model: Network, x: np.ndarray) -> None:
+    """Bring moving statistics to those of `x`: what is fitted then holds in training too."""
+    starts = itertools.cycle(range(0, len(x), BATCH))
+    for i in itertools.islice(starts, SETTLING):
+        model(x[i : i + BATCH], training=True)
 
 
 def _solve(design: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -64,19 +79,18 @@ def _stacked(array: np.ndarray) -> np.ndarray:
     return array.reshape(-1, array.shape[-1])
 
 
-def _equations(
-    model: Network, x: np.ndarray, y: np.ndarray, residual: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _equations(model: Network, x: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Patches that the layers see and what they should give, [images, rows, ...] each."""
     _, taps = model.taps(x)
     patches = [_patches(taps[n], model.named[n]) for n in (HEAD, GLOBAL_PATH) if n in taps]
     ones = np.ones((*patches[0].shape[:2], 1), np.float32)
     design = np.concatenate([*patches, ones], axis=-1)
     channels = int(model.named[HEAD].kernel.shape[-1])
-    block = round((channels / y.shape[-1]) ** 0.5)
-    wanted = y - x if residual else y
+    block = round((channels / wanted.shape[-1]) ** 0.5)
+    if GAINS in taps:
+        wanted = wanted / np.asarray(taps[GAINS])
     target = tf.nn.space_to_depth(wanted, block).numpy() if block > 1 else wanted
-    return design[:, ::ROW_STEP], target.reshape(len(y), -1, channels)[:, ::ROW_STEP]
+    return design[:, ::ROW_STEP], target.reshape(len(x), -1, channels)[:, ::ROW_STEP]
 
 
 def _patches(features: Any, layer: Any) -> np.ndarray:

@@ -62,6 +62,7 @@ def train(
     *,
     seed: int,
     residual: bool = False,
+    tone: str = "none",
     teacher: Network | None = None,
     rungs: Sequence[int] = (),
     keep_going: KeepGoing = lambda step, psnr: True,
@@ -89,7 +90,8 @@ def train(
         augment=recipe.augment,
     )
     if recipe.closed_form_images:
-        _initialise(model, recipe, data, seed, residual)
+        x, y = _first_crops(recipe, data, seed)
+        fit_output_layers(model, x, y, residual=residual, tone=tone)
     batches = iter(batches)
     first = next(batches)
     stages = goals(recipe, model, first[0], teacher=teacher, seed=seed)
@@ -130,9 +132,8 @@ def predict_images(model: Network, inputs: np.ndarray) -> np.ndarray:
     return np.clip(model(inputs, training=False).numpy(), 0.0, 1.0)
 
 
-def _initialise(
-    model: Network, recipe: Recipe, data: TrainingData, seed: int, residual: bool
-) -> None:
+def _first_crops(recipe: Recipe, data: TrainingData, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Crops for the closed-form start."""
     draws = train_batches(
         data.pairs,
         data.encode,
@@ -142,8 +143,7 @@ def _initialise(
         seed=seed + 1,
         augment=False,
     )
-    x, y = next(iter(draws))
-    fit_output_layers(model, x, y, residual=residual)
+    return next(iter(draws))
 
 
 def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:

@@ -1,6 +1,6 @@
 """Attention: [1, H, W, C] -> [1, H, W, C].
 
-What is registered multiplies every value by a gate between 0 and 1.
+What is registered multiplies every value by a gate between 0 and 1, but for `NOT_GATES`.
 
 Where several of them look at one tensor, its channels' means can be given as `mean`: the
 converter would compute them once, and so should the trace.
@@ -18,6 +18,9 @@ Attention = Callable[[Any, Any], Any]
 """(ops, x) -> y"""
 
 ATTENTION: Registry[Attention] = Registry("attention block")
+
+NOT_GATES = ("csa", "sca")
+"""Of `ATTENTION`: "csa" mixes channels behind its gates, the factors of "sca" are not bounded."""
 
 
 def channel_attention(
@@ -104,3 +107,4 @@ ATTENTION.add("channel", channel_attention)
 ATTENTION.add("eca", efficient_channel_attention)
 ATTENTION.add("spatial", spatial_attention)
 ATTENTION.add("cbam", cbam)
+ATTENTION.add("csa", channel_spatial_attention)

@@ -2,7 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+from spaces.registry import Registry
+
+Array = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@dataclass(frozen=True)
+class Tone:
+    """What is done to each value of an image, those below 0 being black.
+
+    `apply(ops, x) -> y`; `undo(y) -> x` for y in 0..1, with which training starts the layers
+    before it.
+    """
+
+    apply: Callable[[Any, Any], Any]
+    undo: Callable[[Array], Array]
+
+
+TONE: Registry[Tone] = Registry("tone operation")
+"""The last is the end of JMU-CVLab's network."""
 
 
 def colour_gains(ops: Any, features: Any, channels: int = 3, *, hidden: int = 16) -> Any:
@@ -27,3 +51,37 @@ def tone_curve(ops: Any, x: Any) -> Any:
     """3 x**2 - 2 x**3: an S over 0..1, as in JMU-CVLab's released file."""
     square = ops.scale(ops.multiply(x, x), 3.0)
     return ops.subtract(square, ops.scale(ops.power(x, 3.0), 2.0))
+
+
+def undo_gamma(y: Array) -> Array:
+    """The image in 0..1 of which gamma makes `y`."""
+    x: Array = np.power(y, np.float32(2.2))
+    return x
+
+
+def undo_tone_curve(y: Array) -> Array:
+    """The image in 0..1 of which the tone curve makes `y`."""
+    x: Array = 0.5 - np.sin(np.arcsin(1.0 - 2.0 * y) / 3.0)
+    return x
+
+
+# ReLU first: a gamma's slope grows towards zero, where that of ReLU ends, and both stay finite.
+# The tone curve falls above 1, so gradients lead back to 1 from there.
+
+
+def _gamma(ops: Any, x: Any) -> Any:
+    return gamma(ops, ops.activation(x, "relu"))
+
+
+def _tone_curve(ops: Any, x: Any) -> Any:
+    return tone_curve(ops, ops.activation(x, "relu"))
+
+
+def _gamma_tone(ops: Any, x: Any) -> Any:
+    return tone_curve(ops, _gamma(ops, x))
+
+
+TONE.add("none", Tone(lambda ops, x: x, lambda y: y))
+TONE.add("gamma", Tone(_gamma, undo_gamma))
+TONE.add("tone_curve", Tone(_tone_curve, undo_tone_curve))
+TONE.add("gamma_tone", Tone(_gamma_tone, lambda y: undo_gamma(undo_tone_curve(y))))

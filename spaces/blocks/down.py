@@ -8,14 +8,18 @@ from typing import Any
 from spaces.ops.protocol import Activation
 from spaces.registry import Registry
 
-from .convs import strided3
+from .wavelet import haar_dwt
 
 Down = Callable[[Any, Any, int, Activation], Any]
 """(ops, x, width, activation) -> y"""
 
 DOWN: Registry[Down] = Registry("down-sampling")
 
-DOWN.add("strided", strided3)
+
+@DOWN.register("strided")
+def strided(ops: Any, x: Any, width: int, activation: Activation) -> Any:
+    """3x3 convolution of stride 2 to `width` channels, the activation included."""
+    return ops.activation(ops.conv(x, width, 3, stride=2), activation)
 
 
 @DOWN.register("max_pool")
@@ -34,3 +38,9 @@ def average_pool(ops: Any, x: Any, width: int, activation: Activation) -> Any:
 def space_to_depth(ops: Any, x: Any, width: int, activation: Activation) -> Any:
     """2x2 pixels to channels: loses nothing, channels times 4."""
     return ops.space_to_depth(x, 2)
+
+
+@DOWN.register("haar")
+def haar(ops: Any, x: Any, width: int, activation: Activation) -> Any:
+    """Haar wavelet transform: loses nothing, channels times 4, low frequencies first."""
+    return haar_dwt(ops, x)

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from spaces.ops.protocol import Activation
+
+from .features import FEATURES, projected
+
 
 def swish(ops: Any, x: Any) -> Any:
     """x * sigmoid(x)."""
@@ -90,3 +94,16 @@ def _repeated(places: int, times: int) -> tuple[tuple[float, ...], ...]:
         tuple(1.0 if source == place else 0.0 for place in range(places) for _ in range(times))
         for source in range(places)
     )
+
+
+@FEATURES.register("inverted")
+def inverted(ops: Any, x: Any, width: int, activation: Activation) -> Any:
+    """MobileNetV2's inverted residual; swish whatever the activation."""
+    return inverted_residual(ops, x, width)
+
+
+def _mobilevit(ops: Any, x: Any, activation: Activation) -> Any:
+    return mobilevit_v2(ops, x, ops.channels(x), 1)
+
+
+FEATURES.add("mobilevit", projected(_mobilevit))

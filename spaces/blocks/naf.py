@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .attention import ATTENTION
+from .features import FEATURES, projected
+
 
 def naf_block(ops: Any, x: Any) -> Any:
     """H, W and channels stay; two residual halves, the second without neighbours.
@@ -28,3 +31,15 @@ def simple_gate(ops: Any, x: Any) -> Any:
 def simple_channel_attention(ops: Any, x: Any) -> Any:
     """Every channel times a linear function of all channels' means."""
     return ops.multiply(x, ops.conv(ops.global_average(x), ops.channels(x), 1))
+
+
+def added_channel_attention(ops: Any, x: Any) -> Any:
+    """The input plus its simple channel attention, for use between any blocks.
+
+    In NAFNet a residual stands around it; alone it would square the size of its input each time.
+    """
+    return ops.add(simple_channel_attention(ops, x), x)
+
+
+FEATURES.add("naf", projected(lambda ops, x, _: naf_block(ops, x)))
+ATTENTION.add("sca", added_channel_attention)

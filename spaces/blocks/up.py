@@ -7,6 +7,8 @@ from typing import Any
 
 from spaces.registry import Registry
 
+from .wavelet import haar_idwt
+
 Up = Callable[[Any, Any, int], Any]
 """(ops, x, width) -> y"""
 
@@ -32,3 +34,9 @@ def resize_conv(ops: Any, x: Any, width: int) -> Any:
 def depth_to_space(ops: Any, x: Any, width: int) -> Any:
     """1x1 convolution to 4 x width channels, then channels to pixels (sub-pixel convolution)."""
     return ops.depth_to_space(ops.conv(x, 4 * width, 1), 2)
+
+
+@UP.register("haar")
+def haar(ops: Any, x: Any, width: int) -> Any:
+    """1x1 convolution to the four Haar bands of `width` channels, then the inverse transform."""
+    return haar_idwt(ops, ops.conv(x, 4 * width, 1))

@@ -7,6 +7,7 @@ except that activations stay ops of their own (`lower` splits fused ones anyway)
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -23,6 +24,9 @@ _ACTIVATIONS = {
     "tanh": "TANH",
     "sigmoid": "LOGISTIC",
 }
+
+_BEFORE_SHUFFLE = frozenset({"RELU", "TANH", "LOGISTIC", "EXP"})
+"""What the converter moves before a DEPTH_TO_SPACE that nothing else reads."""
 
 _NO_ATTRS: Mapping[str, Any] = {}
 _MEAN_ATTRS: Mapping[str, Any] = {"axes": (1, 2), "keep_dims": True}
@@ -365,7 +369,29 @@ def trace(network: Callable[[TraceOps, int], int], input_shape: tuple[int, int, 
     ops = TraceOps()
     x = ops.input((1, *input_shape))
     y = network(ops, x)
+    _move_before_shuffles(ops, y)
     return Graph(tuple(ops.tensors), tuple(ops.ops), (x,), (y,))
+
+
+def _move_before_shuffles(ops: TraceOps, output: int) -> None:
+    """Turn `depth_to_space`, then an activation the other way round, as the converter does."""
+    shuffles = {op.outputs[0]: op for op in ops.ops if op.kind == "DEPTH_TO_SPACE"}
+    if not any(op.kind in _BEFORE_SHUFFLE and op.inputs[0] in shuffles for op in ops.ops):
+        return
+    readers = Counter(tensor for op in ops.ops for tensor in op.inputs)
+    readers[output] += 1
+    for op in list(ops.ops):
+        between = op.inputs[0]
+        if op.kind not in _BEFORE_SHUFFLE or between not in shuffles or readers[between] > 1:
+            continue
+        shuffle = shuffles[between]
+        first = dataclasses.replace(op, inputs=shuffle.inputs, outputs=(between,))
+        second = dataclasses.replace(shuffle, inputs=(between,), outputs=op.outputs)
+        ops.tensors[between] = ops.tensors[shuffle.inputs[0]]
+        ops.ops.remove(op)
+        at = ops.ops.index(shuffle)
+        ops.ops[at : at + 1] = [first, second]
+        shuffles[op.outputs[0]] = second
 
 
 # Networks repeat their layers, and so do the networks of one search space: of the convolutions

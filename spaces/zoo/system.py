@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from latency.graph import Graph
+from spaces import SPACES
 from spaces.architecture import Architecture, Value
 from spaces.ops.trace import trace
 from spaces.registry import Registry
-from spaces.unet_spaces import SPACES
 
 from .published import NEVER_SUBMITTED, PublishedRow, Task, published_row
 

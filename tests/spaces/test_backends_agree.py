@@ -9,11 +9,16 @@ from hypothesis import strategies as st
 from latency import load_profile, lower, read_tflite
 from search.export.convert import convert
 from search.export.verify import run_tflite
+from spaces import SPACES
 from spaces.ops.keras_backend import Network
-from spaces.unet_spaces import SPACES
 
 DEVICES = ("snapdragon-8-gen-1", "kirin-9000")
-SMALL = {"unet_isp": (64, 96), "unet_bokeh": (64, 128)}
+SMALL = {
+    "unet_isp": (64, 96),
+    "unet_bokeh": (64, 128),
+    "blocks_isp": (64, 96),
+    "blocks_bokeh": (64, 128),
+}
 
 
 def randomised(space, architecture) -> Network:

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from spaces import SPACES
 from spaces.architecture import Architecture
 from spaces.label import label
-from spaces.unet_spaces import SPACES
 from spaces.zoo import ZOO
 
 CHOICES = {
@@ -51,7 +51,38 @@ def test_what_differs_from_the_plain_case_is_appended():
     )
 
 
-@pytest.mark.parametrize("space", ["unet_isp", "unet_bokeh"])
+def test_blocks_and_attention_are_called_by_their_names():
+    unet = {k: v for k, v in CHOICES.items() if not k.startswith("conv")}
+    blocks = unet | {
+        "filters": "none",
+        "block_0": "conv3",
+        "block_deep": "conv3",
+        "blocks_0": 1,
+        "blocks_1": 2,
+        "blocks_2": 1,
+        "attention_0": "channel",
+        "attention_1": "channel",
+        "attention_2": "none",
+        "gains": False,
+        "tone": "none",
+    }
+    plain = label(Architecture.of("unet_isp", CHOICES))
+    assert label(SPACES["blocks_isp"].architecture(blocks)) == plain
+    changed = blocks | {
+        "filters": "sobel",
+        "block_deep": "naf",
+        "attention_0": "eca",
+        "up": "haar",
+        "gains": True,
+        "tone": "gamma",
+    }
+    assert label(SPACES["blocks_isp"].architecture(changed)) == (
+        "p1 conv3 L2 w12-24-32 c1-2-1 conv3/naf strided/haar add eca,channel,none relu in:sobel "
+        "+gains +gamma"
+    )
+
+
+@pytest.mark.parametrize("space", list(SPACES))
 def test_different_architectures_have_different_labels(space):
     rng = np.random.default_rng(0)
     samples = {SPACES[space].sample(rng) for _ in range(2000)}

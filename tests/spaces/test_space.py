@@ -8,13 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spaces import SPACES
 from spaces.architecture import Architecture
 from spaces.space import Choice, SearchSpace
-from spaces.unet_spaces import SPACES
 
 SEEDS = st.integers(0, 2**32 - 1)
 EVERY_SPACE = pytest.mark.parametrize("space", [SPACES[name] for name in SPACES], ids=list(SPACES))
-SIZES = {"unet_isp": (544, 960), "unet_bokeh": (1024, 1024)}
+SIZES = {
+    "unet_isp": (544, 960),
+    "unet_bokeh": (1024, 1024),
+    "blocks_isp": (544, 960),
+    "blocks_bokeh": (1024, 1024),
+}
 
 
 def toy() -> SearchSpace:
@@ -101,7 +106,7 @@ def test_samples_are_valid_and_trace(space, seed):
     assert space.architecture(architecture.choices) == architecture
     height, width = SIZES[space.name]
     graph = space.trace(architecture, height, width)
-    scale = 2 if space.name == "unet_isp" else 1
+    scale = 2 if space.name.endswith("isp") else 1
     assert graph.tensors[graph.outputs[0]].shape == (1, height * scale, width * scale, 3)
 
 

@@ -6,20 +6,19 @@ run failed on the challenge's phone, and its CPU run took more than ten minutes.
 
 from typing import Any
 
+from spaces.blocks.filters import GAUSS, SOBEL
 from spaces.blocks.residual import attention_block, repeated, residual_group
 from spaces.blocks.wavelet import haar_dwt, haar_idwt
 from spaces.zoo.system import ISP_INPUT, ZooSystem, register
 
 _WIDTHS = (64, 128, 256)
 _BLOCKS = 7
-_GAUSS = tuple(tuple(value / 16 for value in row) for row in ((1, 2, 1), (2, 4, 2), (1, 2, 1)))
-_SOBEL = ((1, 0, -1), (2, 0, -2), (1, 0, -1))
 
 
 def network(ops: Any, x: Any) -> Any:
     """[1, H, W, 4] -> [1, 2H, 2W, 3]; H and W are multiples of 8."""
     paths = [_path(ops, x)]
-    paths += [_path(ops, ops.fixed_depthwise(x, taps)) for taps in (_GAUSS, _SOBEL)]
+    paths += [_path(ops, ops.fixed_depthwise(x, taps)) for taps in (GAUSS, SOBEL)]
     paths.append(_wavelet_path(ops, x))
     x = residual_group(ops, ops.conv(ops.concat(paths), 64), 8, attention_block)
     for width in (64, 64):

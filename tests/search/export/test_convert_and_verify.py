@@ -12,8 +12,8 @@ from latency.graph import Graph, Op, Tensor
 from search.errors import UserError
 from search.export.convert import convert, unsound_ops
 from search.export.verify import run_tflite, verify
+from spaces import SPACES
 from spaces.ops.keras_backend import Network
-from spaces.unet_spaces import SPACES
 
 SHAPE = (64, 96, 4)
 SPACE = SPACES["unet_isp"].narrow({"levels": [1], "stacks": [1], "conv": ["conv3"]})

@@ -8,13 +8,14 @@ from search.networks import candidate, zoo_architecture
 from search.report.diagram import WIDTH, architecture_diagram
 from search.report.op_chain import SHOWN, op_chain
 from search.tasks import TASKS
+from spaces import SPACES
 from spaces.architecture import Architecture
-from spaces.unet_spaces import SPACES
 from spaces.zoo import ZOO
 
 SAMPLES = [
     (space, task, i)
-    for space, task in (("unet_isp", "isp"), ("unet_bokeh", "bokeh"))
+    for family in ("unet", "blocks")
+    for space, task in ((f"{family}_isp", "isp"), (f"{family}_bokeh", "bokeh"))
     for i in range(12)
 ]
 
@@ -34,8 +35,10 @@ def test_a_drawing_says_what_the_traced_network_does(space, task, seed):
     shapes = {" x ".join(map(str, t.shape[1:])) for t in graph.tensors if len(t.shape) == 4}
     drawn = {m[0] for m in re.finditer(r"\d+ x \d+ x \d+", " | ".join(shown))}
     assert drawn <= shapes
-    attention = sum("attention" in text for text in shown)
-    levels = [i for i in range(chosen["levels"] + 1) if chosen[f"attention_{i}"]]
+    attention = sum(" + " in text for text in shown)
+    levels = [
+        i for i in range(chosen["levels"] + 1) if chosen[f"attention_{i}"] not in (False, "none")
+    ]
     assert attention == sum(1 if i == chosen["levels"] else 2 for i in levels)
     assert sum(text.startswith("skip:") for text in shown) == (
         0 if chosen.get("skip", "none") == "none" else chosen["levels"]

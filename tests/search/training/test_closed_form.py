@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from search.training.closed_form import fit_output_layers
-from spaces.ops.keras_backend import Network
-from spaces.unet_spaces import SPACES
+from spaces import SPACES
+from spaces.blocks.colour import TONE
+from spaces.ops.keras_backend import KerasOps, Network
 
 
 def network(space, **allowed):
@@ -36,6 +37,43 @@ def test_a_linear_target_is_found_at_once(global_path, stem, head):
     # Without a linear path a strided stem has lost three pixels of four.
     exact = global_path == "linear" or stem == "conv3"
     assert error(model, x, y) < before * (1e-4 if exact else 0.5)
+
+
+@pytest.mark.parametrize("gains", [False, True])
+@pytest.mark.parametrize("tone", list(TONE))
+def test_a_linear_image_is_found_through_what_finishes_it(tone, gains):
+    rng = np.random.default_rng(0)
+    x = rng.random((6, 32, 32, 4), np.float32)
+    mix = rng.random((4, 12)).astype(np.float32) / 4
+    linear = keras.ops.depth_to_space(x @ mix, 2).numpy()
+    model = network(
+        "blocks_isp", packing=[1], stem=["conv3"], levels=[0], filters=["none"], block_0=["conv3"],
+        activation=["relu"], stem_activation=["same"], attention_0=["none"], width_0=[16],
+        global_path=["none"], head=["conv1"], gains=[gains], tone=[tone],
+    )  # fmt: skip
+    # Gains that depend on the image are no linear function of it.
+    if gains:
+        linear = linear * model.taps(x)[1]["gains"].numpy()
+    y = np.array(TONE[tone].apply(KerasOps(), linear))
+    before = error(model, x, y)
+    fit_output_layers(model, x, y, residual=False, tone=tone)
+    assert error(model, x, y) < before * 1e-4
+
+
+@pytest.mark.parametrize("block", ["erep3", "repvgg3"])
+def test_the_fit_holds_in_training_where_norms_use_the_batch(block):
+    rng = np.random.default_rng(0)
+    x = rng.random((16, 32, 32, 4), np.float32)
+    y = keras.ops.depth_to_space(x @ rng.random((4, 12)).astype(np.float32) / 4, 2).numpy()
+    model = network(
+        "blocks_isp", packing=[1], stem=["conv3"], levels=[0], filters=["none"], block_0=[block],
+        blocks_0=[3], attention_0=["none"], width_0=[16], global_path=["none"], head=["conv3"],
+        gains=[False], tone=["none"],
+    )  # fmt: skip
+    fit_output_layers(model, x, y, residual=False)
+    in_training = float(np.mean((model(x, training=True).numpy() - y) ** 2))
+    assert in_training < np.var(y) / 2
+    assert error(model, x, y) < np.var(y) / 2
 
 
 def test_images_of_one_error_give_the_least_squares_solution():

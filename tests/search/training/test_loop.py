@@ -9,8 +9,8 @@ from search.data.sample import prepare_sample
 from search.training.data import training_data
 from search.training.loop import TrainingDivergedError, averaged_weights, train
 from search.training.recipe import Recipe
+from spaces import SPACES
 from spaces.ops.keras_backend import Network
-from spaces.unet_spaces import SPACES
 
 RECIPE = Recipe(
     steps=30, batch=4, warmup_steps=3, closed_form_images=16, rung_images=2, learning_rate=1e-3

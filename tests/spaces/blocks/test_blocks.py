@@ -2,16 +2,20 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from latency import load_profile, lower, read_tflite
 from search.export.convert import convert
 from search.export.verify import run_tflite
-from spaces.blocks.attention import ATTENTION, channel_spatial_attention, self_attention
-from spaces.blocks.colour import colour_gains, gamma, tone_curve
-from spaces.blocks.distillation import dense_group, distillation_block
+from spaces.blocks.attention import ATTENTION, NOT_GATES, self_attention
+from spaces.blocks.colour import TONE, colour_gains, gamma, tone_curve
+from spaces.blocks.down import DOWN
+from spaces.blocks.features import FEATURES
+from spaces.blocks.filters import FILTERS, with_filtered
 from spaces.blocks.mobile import inverted_residual, mobilevit_v2
-from spaces.blocks.naf import naf_block, simple_gate
+from spaces.blocks.naf import simple_gate
 from spaces.blocks.residual import attention_block, residual_group
+from spaces.blocks.up import UP
 from spaces.blocks.wavelet import haar_dwt, haar_idwt
 from spaces.ops.keras_backend import KerasOps, Network
 from spaces.ops.trace import trace
@@ -27,7 +31,8 @@ def randomised(network, channels):
     model = Network(network, channels)
     rng = np.random.default_rng(0)
     for variable in model.variables:
-        variable.assign(rng.normal(scale=0.3, size=variable.shape))
+        values = rng.normal(scale=0.3, size=variable.shape)
+        variable.assign(np.abs(values) if "variance" in variable.path else values)
     return model
 
 
@@ -71,7 +76,7 @@ def test_channel_gates_look_at_neighbouring_channels_only():
     assert list(changed) == [2, 3, 4]
 
 
-@pytest.mark.parametrize("name", list(ATTENTION))
+@pytest.mark.parametrize("name", [n for n in ATTENTION if n not in NOT_GATES])
 def test_gates_lie_between_zero_and_one(name):
     model = randomised(lambda ops, x: ATTENTION[name](ops, x), 8)
     x = images(8) + 0.1
@@ -149,27 +154,82 @@ def test_colour_gains_are_one_number_a_channel():
     assert ((gains > 0) & (gains < 1)).all()
 
 
-def fixed_blur(ops, x):
-    return ops.fixed_depthwise(x, ((1, 2, 1), (2, 4, 2), (1, 2, 1)))
+@pytest.mark.parametrize("name", list(TONE))
+def test_tone_operations_have_finite_gradients_of_any_value(name):
+    x = tf.reshape(tf.constant([-1.0, -1e-9, 0.0, 1e-9, 1e-4, 0.5, 1.0, 2.0]), (1, 1, 8, 1))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = TONE[name].apply(KerasOps(), x)
+    assert np.isfinite(y).all()
+    assert np.isfinite(tape.gradient(y, x)).all()
+    if name != "none":
+        np.testing.assert_allclose(np.ravel(y)[[0, 6]], [0, 1], atol=1e-3)
+
+
+@pytest.mark.parametrize("name", list(TONE))
+def test_tone_operations_can_be_undone(name):
+    y = np.linspace(0, 1, 11, dtype=np.float32).reshape(1, 1, 11, 1)
+    x = TONE[name].undo(y)
+    assert ((x >= -1e-6) & (x <= 1 + 1e-6)).all()
+    np.testing.assert_allclose(TONE[name].apply(KerasOps(), x), y, atol=1e-3)
+
+
+def test_filtered_copies_stand_behind_the_input():
+    x = images(2)
+    y = np.array(with_filtered(KerasOps(), x, FILTERS["gauss_sobel"]))
+    np.testing.assert_array_equal(y[..., :2], x)
+    middle = x[:, 3:6, 3:6]
+    for index, taps in enumerate(FILTERS["gauss_sobel"], start=1):
+        expected = np.einsum("hw,nhwc->nc", taps, middle)
+        np.testing.assert_allclose(y[:, 4, 4, 2 * index : 2 * index + 2], expected, atol=1e-5)
+
+
+def test_a_block_is_projected_only_where_channels_differ():
+    def convolutions(width):
+        graph = trace(lambda ops, x: FEATURES["residual"](ops, x, width, "relu"), (8, 8, 8))
+        return [op.constants[0] for op in graph.ops if op.kind == "CONV_2D"]
+
+    assert convolutions(8) == [(8, 3, 3, 8)] * 2
+    assert convolutions(12) == [(12, 1, 1, 8)] + [(12, 3, 3, 12)] * 2
+
+
+@pytest.mark.parametrize("name", list(FEATURES))
+def test_feature_blocks_keep_the_size_and_give_the_width(name):
+    for channels in (4, 12):
+        graph = trace(lambda ops, x: FEATURES[name](ops, x, 12, "prelu"), (8, 16, channels))
+        assert graph.tensors[graph.outputs[0]].shape == (1, 8, 16, 12)
+
+
+def activations_of_a_shuffle(ops, x):
+    """The converter moves both before it."""
+    return ops.exp(ops.activation(ops.depth_to_space(x, 2), "sigmoid"))
+
+
+def gate_of_a_shuffle(ops, x):
+    """Read twice: the activation stays where it is."""
+    y = ops.depth_to_space(x, 2)
+    return ops.multiply(y, ops.activation(y, "sigmoid"))
 
 
 BLOCKS = {
-    **{name: (lambda ops, x, name=name: ATTENTION[name](ops, x)) for name in ATTENTION},
-    "naf": naf_block,
-    "channel_spatial": channel_spatial_attention,
+    **{f"attention {n}": lambda ops, x, n=n: ATTENTION[n](ops, x) for n in ATTENTION},
+    **{f"feature {n}": lambda ops, x, n=n: FEATURES[n](ops, x, 12, "relu") for n in FEATURES},
+    **{f"down {n}": lambda ops, x, n=n: DOWN[n](ops, x, 12, "relu") for n in DOWN},
+    **{f"up {n}": lambda ops, x, n=n: UP[n](ops, x, 4) for n in UP},
+    **{f"filter {n}": lambda ops, x, n=n: with_filtered(ops, x, FILTERS[n]) for n in FILTERS},
+    **{f"tone {n}": lambda ops, x, n=n: TONE[n].apply(ops, bright(ops, x)) for n in TONE},
     "self_attention": self_attention,
-    "distillation": distillation_block,
-    "dense": lambda ops, x: dense_group(ops, x, 2),
     "attention_group": lambda ops, x: residual_group(ops, x, 1, attention_block),
-    "inverted_residual": lambda ops, x: inverted_residual(ops, x, 8),
-    "mobilevit": lambda ops, x: mobilevit_v2(ops, x, 8, 1),
     "gains": lambda ops, x: ops.multiply(x, colour_gains(ops, x, 8)),
-    "tone": lambda ops, x: tone_curve(ops, gamma(ops, ops.activation(x, "sigmoid"))),
     "instance_norm": lambda ops, x: ops.instance_norm(x, affine=False),
-    "residual": lambda ops, x: residual_group(ops, x, 2),
-    "wavelet": lambda ops, x: haar_idwt(ops, ops.activation(haar_dwt(ops, x), "relu")),
-    "blur": fixed_blur,
+    "activations_of_a_shuffle": activations_of_a_shuffle,
+    "gate_of_a_shuffle": gate_of_a_shuffle,
 }
+
+
+def bright(ops, x):
+    """Away from black, where a gamma would make much of a small difference."""
+    return ops.shift(ops.activation(x, "sigmoid"), 0.1)
 
 
 @pytest.mark.parametrize("name", list(BLOCKS))
@@ -184,6 +244,7 @@ def test_trace_and_export_agree_and_the_export_computes_what_keras_does(name):
     assert lower(traced, GPU).kernels == lower(exported, GPU).kernels
     frame = np.random.default_rng(1).random((1, 64, 48, 4), np.float32)
     expected = np.array(model(frame))
+    assert np.isfinite(expected).all()
     np.testing.assert_allclose(
         run_tflite(file)(frame), expected, atol=2e-5 * np.abs(expected).max()
     )

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from spaces.unet_spaces import SPACES
+from spaces import SPACES
 from spaces.zoo import ZOO
 from spaces.zoo.published import published_rows
 
