@@ -9,26 +9,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import optuna
-
 from latency import LatencyOracle, load_profile
 from search.config import StudyConfig
 from search.errors import UserError
 from search.training.lpips_weights import read_lpips_weights
-from search.training.recipe import Recipe
 from spaces.zoo import ZOO
 
 from .data import prepare_data
 from .directories import trial_directory
-from .estimate import Estimate, estimate
+from .estimate import Estimate
 from .finals import run_finals
-from .job import DataSource, Failed, Job, Rung, Trained
+from .job import Failed, Job, Rung, Trained
 from .ledger import Asked, Ledger
 from .observer import Observer
 from .pool import LocalPool
 from .preparation import prepare_training
 from .pruning import AtRung, passes
 from .results import StudyResults, read_results
+from .run import StudyRun
 from .storage import create_or_resume
 
 PATIENCE = 500
@@ -50,10 +48,11 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
         data = prepare_data(config, observer)
         study = create_or_resume(config)  # Not before: data that are refused leave no study.
         oracle = LatencyOracle(load_profile(config.device))
-        recipe, data = prepare_training(config, data, oracle, pool, observer)
-        _Search(config, study, recipe, data, oracle, pool, observer).run()
+        run = StudyRun(config, study, config.training, data, oracle, pool, observer)
+        run = prepare_training(run)
+        _Search(run).run()
         if config.finals is not None:
-            run_finals(config, study, recipe, data, oracle, pool, observer)
+            run_finals(run, config.finals)
         return read_results(study, config)
 
 
@@ -66,23 +65,10 @@ class _Training:
 class _Search:
     """The search stage: keeps the pool busy with candidates until the total is trained."""
 
-    def __init__(
-        self,
-        config: StudyConfig,
-        study: optuna.Study,
-        recipe: Recipe,
-        data: DataSource,
-        oracle: LatencyOracle,
-        pool: LocalPool,
-        observer: Observer,
-    ) -> None:
-        self.config = config
-        self.recipe = recipe
-        self.data = data
-        self.oracle = oracle
-        self.pool = pool
-        self.observer = observer
-        self.ledger = Ledger(study, config)
+    def __init__(self, run: StudyRun) -> None:
+        self.study_run = run
+        self.config, self.pool, self.observer = run.config, run.pool, run.observer
+        self.ledger = Ledger(run.study, run.config)
         self.running: dict[str, _Training] = {}
         self.exhausted = False
 
@@ -106,7 +92,7 @@ class _Search:
     def _start_next(self) -> None:
         for _ in range(PATIENCE):
             asked = self.ledger.ask()
-            known = estimate(asked.architecture, self.config.task_facts, self.oracle)
+            known = self.study_run.estimate(asked.architecture)
             record = self.ledger.judge(asked, known)
             if record is None:
                 self._train(asked, known)
@@ -128,8 +114,8 @@ class _Search:
         job = Job(
             key=key,
             architecture=asked.architecture,
-            recipe=self.recipe,
-            data=self.data,
+            recipe=self.study_run.recipe,
+            data=self.study_run.data,
             seed=self.config.seed,
             directory=trial_directory(self.config, number),
             rungs=tuple(pruning.rungs) if pruning else (),

@@ -4,59 +4,43 @@ from __future__ import annotations
 
 import optuna
 
-from latency import LatencyOracle
 from search.config import FinalsConfig, StudyConfig
 from search.networks import zoo_architecture
-from search.training.recipe import Recipe
 from spaces.architecture import Architecture
 
 from .directories import final_directory
-from .estimate import estimate
-from .job import DataSource, Failed, Job, Rung
-from .observer import Observer
-from .pool import LocalPool
+from .job import Failed, Job, Rung
 from .results import FinalRun, final_key, read_results, write_final
+from .run import StudyRun
 
 
-def run_finals(
-    config: StudyConfig,
-    study: optuna.Study,
-    recipe: Recipe,
-    data: DataSource,
-    oracle: LatencyOracle,
-    pool: LocalPool,
-    observer: Observer,
-) -> None:
+def run_finals(run: StudyRun, finals: FinalsConfig) -> None:
     """Train every finalist that lacks a run; what is stored is not run again.
 
-    `recipe` as the candidates had it, but for its steps.
+    By the candidates' recipe, but for its steps.
     """
-    finals = config.finals
-    assert finals is not None
+    config, pool, observer = run.config, run.pool, run.observer
     plan = [
         (architecture, config.seed + k)
         for k in range(finals.seeds)
-        for architecture in finalist_architectures(config, study, finals)
+        for architecture in finalist_architectures(config, run.study, finals)
     ]
     keys = {final_key(a, seed, finals.steps): (a, seed) for a, seed in plan}
-    waiting = [key for key in keys if key not in study.user_attrs]
+    waiting = [key for key in keys if key not in run.study.user_attrs]
     done = len(keys) - len(waiting)
     observer.stage("Finals", done, len(keys))
-    recipe = recipe.model_copy(update={"steps": finals.steps})
+    recipe = run.recipe.model_copy(update={"steps": finals.steps})
     while waiting or pool.busy:
         while waiting and pool.free:
             key = waiting.pop(0)
             architecture, seed = keys[key]
             directory = final_directory(config, architecture, seed, finals.steps)
             job = Job(
-                key, architecture, recipe, data, seed, directory,
+                key, architecture, recipe, run.data, seed, directory,
                 threads=pool.threads, lpips=config.evaluation.lpips,
             )  # fmt: skip
             pool.start(job)
-            observer.started(
-                f"{architecture.digest} seed {seed}",
-                estimate(architecture, config.task_facts, oracle),
-            )
+            observer.started(f"{architecture.digest} seed {seed}", run.estimate(architecture))
         for event in pool.wait():
             assert not isinstance(event, Rung)
             architecture, seed = keys[event.key]
@@ -66,19 +50,19 @@ def run_finals(
                 continue
             assert event.psnr_db is not None
             assert event.ssim is not None
-            run = FinalRun(
+            final = FinalRun(
                 architecture=architecture,
                 seed=seed,
                 steps=finals.steps,
-                estimate=estimate(architecture, config.task_facts, oracle),
+                estimate=run.estimate(architecture),
                 psnr_db=event.psnr_db,
                 ssim=event.ssim,
                 curve=event.curve,
                 seconds=event.seconds,
                 lpips=event.lpips,
             )
-            study.set_user_attr(event.key, write_final(run))
-            observer.final(run)
+            run.study.set_user_attr(event.key, write_final(final))
+            observer.final(final)
             observer.stage("Finals", done, len(keys))
 
 
