@@ -4,6 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 STUDY ?= studies/quickstart_isp.yaml
+# Each takes up to 2.5 GiB of memory.
+TEST_PROCESSES ?= 2
 PIP_FLAGS := --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help study install test lint format clean
@@ -21,7 +23,7 @@ study: $(VENV)/.installed
 install: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(PYTEST_FLAGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

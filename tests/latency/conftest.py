@@ -31,6 +31,7 @@ def keras_syenet(height, width):
     import tensorflow as tf
 
     # Keras orders branches by layer name, and names count on from earlier models.
+    keras.backend.clear_session()
     layers = keras.layers
 
     class Bias(layers.Layer):

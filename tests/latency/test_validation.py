@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import math
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -146,20 +147,28 @@ def test_a_missing_folder_is_named(tmp_path):
         read_dataset(tmp_path / "nowhere")
 
 
+FEW = ("mi8se",)
+"""Phones that are always validated; half a minute each. LENSNAS_EVERYTHING=1 asks for all."""
+
+
 @needs_measured_phones
 @pytest.mark.slow
-def test_accuracy_on_the_measured_phones_is_what_was_reported():
-    """The issue's figures: MAPE at most 2.5, 2.0 and 5.0 %, and the intervals' coverage."""
-    rows = validate(read_dataset(DATA))
-    found = {(row.device, row.question, row.predictor): row for row in rows}
-    for device, limit in (("pixel4", 0.025), ("mi8se", 0.020), ("s10", 0.050)):
-        oracle = found[device, "family held out", "oracle"]
-        assert oracle.mape <= limit
-        assert 0.85 <= oracle.coverage <= 0.95
-        assert oracle.spearman > 0.98
-        assert oracle.mape < found[device, "family held out", "roofline"].mape / 1.5
-    for device in ("pixel4", "mi8se"):
-        assert found[device, "family held out", "oracle"].within_10 >= 0.97
+@pytest.mark.parametrize(
+    ("phone", "limit", "within_10"),
+    [("pixel4", 0.025, 0.97), ("mi8se", 0.020, 0.97), ("s10", 0.050, 0.90)],
+)
+def test_accuracy_on_the_measured_phones_is_what_was_reported(phone, limit, within_10):
+    """MAPE at most 2.5, 2.0 and 5.0 %, the intervals' coverage, and the share within 10 %."""
+    if phone not in FEW and not os.environ.get("LENSNAS_EVERYTHING"):
+        pytest.skip("takes half a minute; LENSNAS_EVERYTHING=1 validates all phones")
+    rows = validate([device for device in read_dataset(DATA) if device.name == phone])
+    found = {row.predictor: row for row in rows if row.question == "family held out"}
+    oracle = found["oracle"]
+    assert oracle.mape <= limit
+    assert 0.85 <= oracle.coverage <= 0.95
+    assert oracle.spearman > 0.98
+    assert oracle.mape < found["roofline"].mape / 1.5
+    assert oracle.within_10 >= within_10
 
 
 @needs_measured_phones

@@ -38,7 +38,7 @@ def background_blur_loss(prediction: Any, mask: Any) -> Any:
 
 
 def masked_loss(target: Any, prediction: Any, photograph: Any, mask: Any) -> Any:
-    """Mean of M |p - x| + (1 - M) |p - y|, >= 0: the photograph in front, else the target"""
+    """Mean of M |p - x| + (1 - M) |p - y|, >= 0: the photograph in front, else the target."""
     in_front = mask * tf.abs(prediction - photograph)
     return tf.reduce_mean(in_front + (1 - mask) * tf.abs(prediction - target))
 

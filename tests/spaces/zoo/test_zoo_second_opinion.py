@@ -11,10 +11,11 @@ from spaces.zoo import ZOO
 
 LARGE = {
     "casia": 64, "casia_teacher": 64, "channel": 64, "skd_vsp": 32, "mialgo_track2": 64,
-    "pynet_bokeh": 64, "sensebrain": 64, "vic": 64, "zjut_vision": 64,
+    "pynet_bokeh": 64, "sensebrain": 64, "vic": 64, "zjut_vision": 64, "dann_isp": 64,
+    "hitzst01_large": 64, "microisp_1_0": 64, "pynet_v2_mobile": 64,
 }  # fmt: skip
-"""Systems of hundreds of kernels, half a minute each to compile in software, and a side of the
-input for them: what is refused does not depend on it. Asked with LENSNAS_EVERYTHING=1 only."""
+"""Systems of hundreds of kernels, up to half a minute each to compile in software, and a side of
+the input for them: what is refused does not depend on it. Asked with LENSNAS_EVERYTHING=1 only."""
 
 NAMES = [
     pytest.param(
