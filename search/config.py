@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from latency import load_profile
+from latency import LatencyOracle, load_profile
 from search.errors import UserError
-from search.samplers.registry import SAMPLERS
+from search.samplers import SAMPLERS, Context
+from search.study.estimate import estimate
 from search.tasks import TASKS, Task
 from search.training.recipe import BOKEH_NAMES, Recipe, can_be_had
 from spaces import SPACES
@@ -136,7 +138,7 @@ class StudyConfig(_Section):
         if self.pruning and self.pruning.rungs[-1] >= self.training.steps:
             raise ValueError("pruning.rungs must lie below training.steps")
         try:
-            SAMPLERS[self.sampler.name](space, 0, **self.sampler.options)
+            SAMPLERS[self.sampler.name](self.sampling_context(), 0, **self.sampler.options)
         except TypeError as error:
             raise ValueError(f"sampler.options: {error}") from None
         return self
@@ -144,6 +146,18 @@ class StudyConfig(_Section):
     def search_space(self) -> SearchSpace:
         """The study's space, its choices limited as configured."""
         return SPACES[self.space.name].narrow(self.space.choices)
+
+    def sampling_context(self) -> Context:
+        """What the study's samplers may know, and share."""
+        return Context(
+            space=self.search_space(),
+            seed=self.seed,
+            estimate=partial(
+                estimate, task=self.task_facts, oracle=LatencyOracle(load_profile(self.device))
+            ),
+            log2_c=self.task_facts.log2_c,
+            max_runtime_ms=self.objective.max_runtime_ms,
+        )
 
     @property
     def task_facts(self) -> Task:

@@ -5,8 +5,19 @@ study equal an uninterrupted one: Optuna stores no random state. A new sampler
 is one file here and its import below.
 """
 
+from .context import Context
 from .evolution import EvolutionSampler
+from .latency_aware import LatencyAwareSampler
 from .optuna_samplers import nsga2, random, tpe
 from .registry import SAMPLERS, SamplerFactory
 
-__all__ = ["SAMPLERS", "EvolutionSampler", "SamplerFactory", "nsga2", "random", "tpe"]
+__all__ = [
+    "SAMPLERS",
+    "Context",
+    "EvolutionSampler",
+    "LatencyAwareSampler",
+    "SamplerFactory",
+    "nsga2",
+    "random",
+    "tpe",
+]

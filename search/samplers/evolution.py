@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from spaces.architecture import Architecture
 from spaces.space import SearchSpace
 
+from .context import Context
+from .proposing import ProposingSampler
 from .registry import SAMPLERS
 
 
-class EvolutionSampler(optuna.samplers.BaseSampler):
+class EvolutionSampler(ProposingSampler):
     """Mutates the best of a random sample of the youngest `population` trials.
 
     Real et al., "Regularized Evolution for Image Classifier Architecture Search", AAAI 2019:
@@ -27,59 +26,20 @@ class EvolutionSampler(optuna.samplers.BaseSampler):
     def __init__(self, space: SearchSpace, seed: int, population: int, tournament: int) -> None:
         if not 1 <= tournament <= population:
             raise ValueError(f"tournament must be 1..population, not {tournament} of {population}")
+        super().__init__(seed)
         self._space = space
-        self._rng = np.random.default_rng(seed)
         self._population = population
         self._tournament = tournament
-        self._children: dict[int, Architecture] = {}
 
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Breed the architecture whose choices this trial will be given."""
+    def propose(self, study: optuna.Study) -> Architecture:
+        """A child of the fittest of a few, or a random one while there are too few to choose."""
         done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         alive = [t for t in done if self._valid(t)][-self._population :]
         if len(alive) < self._population:
-            child = self._space.sample(self._rng)
-        else:
-            drawn = self._rng.choice(len(alive), self._tournament, replace=False)
-            parent = _fittest([alive[i] for i in drawn], study)
-            child = self._space.mutate(self._space.architecture(parent.params), self._rng)
-        self._children[trial.number] = child
-
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Nothing: the child is handed out choice by choice."""
-        return {}
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Nothing: see `infer_relative_search_space`."""
-        return {}
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """The child's value of one choice."""
-        return self._children[trial.number].choices[param_name]
-
-    def after_trial(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        state: TrialState,
-        values: Sequence[float] | None,
-    ) -> None:
-        """Forget the child."""
-        self._children.pop(trial.number, None)
-
-    def reseed_rng(self) -> None:
-        """A new random state (Optuna's multi-threaded optimize asks for it)."""
-        self._rng = np.random.default_rng()
+            return self._space.sample(self._rng)
+        drawn = self._rng.choice(len(alive), self._tournament, replace=False)
+        parent = _fittest([alive[i] for i in drawn], study)
+        return self._space.mutate(self._space.architecture(parent.params), self._rng)
 
     def _valid(self, trial: FrozenTrial) -> bool:
         """Whether the trial's parameters are an architecture of this (perhaps narrowed) space."""
@@ -92,10 +52,10 @@ class EvolutionSampler(optuna.samplers.BaseSampler):
 
 @SAMPLERS.register("evolution")
 def evolution(
-    space: SearchSpace, seed: int, *, population: int = 12, tournament: int = 4
+    context: Context, seed: int, *, population: int = 12, tournament: int = 4
 ) -> optuna.samplers.BaseSampler:
     """Regularised (aging) evolution, as the ENERZAi entry of Mobile AI 2022 used it."""
-    return EvolutionSampler(space, seed, population, tournament)
+    return EvolutionSampler(context.space, seed, population, tournament)
 
 
 def _fittest(trials: Sequence[FrozenTrial], study: optuna.Study) -> FrozenTrial:

@@ -7,19 +7,18 @@ import warnings
 import optuna
 from optuna.trial import FrozenTrial
 
-from spaces.space import SearchSpace
-
+from .context import Context
 from .registry import SAMPLERS
 
 
 @SAMPLERS.register("random")
-def random(space: SearchSpace, seed: int) -> optuna.samplers.BaseSampler:
+def random(context: Context, seed: int) -> optuna.samplers.BaseSampler:
     """Every choice uniformly."""
     return optuna.samplers.RandomSampler(seed=seed)
 
 
 @SAMPLERS.register("tpe")
-def tpe(space: SearchSpace, seed: int, *, startup: int = 10) -> optuna.samplers.BaseSampler:
+def tpe(context: Context, seed: int, *, startup: int = 10) -> optuna.samplers.BaseSampler:
     """Tree-structured Parzen estimator; `group` models the conditional choices jointly."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -41,6 +40,6 @@ class ReproducibleNSGAIISampler(optuna.samplers.NSGAIISampler):
 
 
 @SAMPLERS.register("nsga2")
-def nsga2(space: SearchSpace, seed: int, *, population: int = 20) -> optuna.samplers.BaseSampler:
+def nsga2(context: Context, seed: int, *, population: int = 20) -> optuna.samplers.BaseSampler:
     """NSGA-II (Deb et al., 2002)."""
     return ReproducibleNSGAIISampler(seed=seed, population_size=population)

@@ -9,6 +9,7 @@ import optuna
 from spaces.registry import Registry
 
 SamplerFactory = Callable[..., optuna.samplers.BaseSampler]
-"""(space, seed, **options) -> a sampler whose choices depend on the history and `seed` alone."""
+"""(context, seed, **options) -> a sampler whose choices depend on the history, `context.seed` and
+`seed` alone."""
 
 SAMPLERS: Registry[SamplerFactory] = Registry("sampler")

@@ -13,6 +13,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from search.attributes import BASELINE, CANDIDATE, INDEX, RESULT
 from search.config import StudyConfig
 from search.networks import zoo_architecture
 from search.objective import log2_score
@@ -22,7 +23,7 @@ from spaces.architecture import Architecture
 from .estimate import Estimate, infeasible_reason
 from .job import Failed, Trained
 from .pruning import AtRung
-from .results import BASELINE, CANDIDATE, INDEX, RESULT, TRAINED, TrialRecord, read_trial
+from .results import TRAINED, TrialRecord, read_trial
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Ledger:
     def __init__(self, study: optuna.Study, config: StudyConfig) -> None:
         self.study = study
         self.config = config
-        self.space = config.search_space()
+        self._context = config.sampling_context()
+        self.space = self._context.space
         self.trained = 0
         self._next_index = 0
         self._seen: dict[str, int] = {}
@@ -63,7 +65,7 @@ class Ledger:
         index = waiting[0].user_attrs[INDEX] if waiting else self._next_index
         seed = int(np.random.SeedSequence([self.config.seed, index]).generate_state(1)[0])
         sampler = self.config.sampler
-        self.study.sampler = SAMPLERS[sampler.name](self.space, seed, **sampler.options)
+        self.study.sampler = SAMPLERS[sampler.name](self._context, seed, **sampler.options)
         trial = self.study.ask()
         # Optuna asks a sampler lazily, and never for a trial whose choices are all given; NSGA-II
         # would then leave baselines and requeued trials out of its population.

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from search.attributes import BASELINE, CANDIDATE, FINAL, INDEX, RESULT
 from search.config import StudyConfig
 from search.networks import zoo_architecture
 from search.objective import log2_score
@@ -26,12 +27,6 @@ Status = Literal[
 ]
 TRAINED: tuple[Status, ...] = ("complete", "pruned", "failed")
 """What counts towards a study's total: candidates that training time was spent on."""
-
-INDEX = "index"
-BASELINE = "baseline"
-CANDIDATE = "candidate"
-RESULT = "result"
-FINAL = "final:"
 
 
 @dataclass(frozen=True)

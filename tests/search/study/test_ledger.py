@@ -12,7 +12,7 @@ from search.study.pruning import AtRung
 from search.study.results import read_results
 from search.study.storage import create_or_resume
 
-SAMPLERS = ["random", "tpe", "nsga2", "evolution"]
+SAMPLERS = ["random", "tpe", "nsga2", "evolution", "latency_aware"]
 
 
 def outcome(psnr_db=25.0, pruned_at=None):
@@ -70,7 +70,11 @@ def history(fake):
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("kind", ["score", "pareto"])
 def test_a_resumed_study_equals_an_uninterrupted_one(tiny_config, sampler, kind):
-    options = {"tpe": {"startup": 3}, "nsga2": {"population": 4}}.get(sampler, {})
+    options = {
+        "tpe": {"startup": 3},
+        "latency_aware": {"startup": 3},
+        "nsga2": {"population": 4},
+    }.get(sampler, {})
     if sampler == "evolution":
         options = {"population": 4, "tournament": 2}
     settings = {

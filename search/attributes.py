@@ -1,0 +1,10 @@
+"""Names under which a study's facts stand in Optuna's user attributes."""
+
+INDEX = "index"
+"""Stays when a lost trial is run again under a new number."""
+BASELINE = "baseline"
+CANDIDATE = "candidate"
+"""The architecture, and what was known of it before training."""
+RESULT = "result"
+"""What came of it: status, reason, PSNR, learning curve."""
+FINAL = "final:"

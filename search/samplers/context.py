@@ -1,0 +1,92 @@
+"""`Context`: what a sampler may know of the study it samples for, besides its trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from search.study.estimate import Estimate, infeasible_reason
+from spaces.architecture import Architecture
+from spaces.space import SearchSpace
+
+from .history import History, Priced
+
+_REMEMBERED = 50_000
+"""Prices that are kept, some hundred bytes each: asking again costs a millisecond each."""
+
+_MUTANTS, _CROSSINGS = 32, 4
+"""Children of one parent, and of two."""
+_MOST_MUTATIONS = 3
+_FAMILIES = 1_000
+"""Parents and pairs of them whose children are kept."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The space, and the oracle's word on any architecture of it.
+
+    `seed`: the study's. `log2_c`: of its score. One context serves all samplers of a study, and
+    remembers: the sampler itself is made anew for every trial.
+    """
+
+    space: SearchSpace
+    seed: int
+    estimate: Callable[[Architecture], Estimate]
+    log2_c: float
+    max_runtime_ms: float | None = None
+
+    def price(self, architecture: Architecture) -> Priced | None:
+        """None where the architecture may not be trained: refused, or slower than allowed."""
+        return self._remembering(architecture)
+
+    def drawn(self, count: int) -> list[Priced]:
+        """Those of the first `count` random architectures of this study that may be trained."""
+        while len(self._stream) < count:
+            rng = np.random.default_rng([self.seed, len(self._stream)])
+            self._stream.append(self.price(self.space.sample(rng)))
+        return [priced for priced in self._stream[:count] if priced is not None]
+
+    def children(self, first: Architecture, second: Architecture | None = None) -> list[Priced]:
+        """Mutations of `first`, or of its crossings with `second`: those that may be trained.
+
+        Always the same of the same parents, so that a parent's are priced but once.
+        """
+        return self._bred(first, second)
+
+    @cached_property
+    def history(self) -> History:
+        """The study's trials, as far as they were read."""
+        return History(self.space, self.price, self.log2_c)
+
+    @cached_property
+    def _stream(self) -> list[Priced | None]:
+        return []
+
+    @cached_property
+    def _remembering(self) -> Callable[[Architecture], Priced | None]:
+        return lru_cache(_REMEMBERED)(self._price)
+
+    @cached_property
+    def _bred(self) -> Callable[[Architecture, Architecture | None], list[Priced]]:
+        return lru_cache(_FAMILIES)(self._breed)
+
+    def _breed(self, first: Architecture, second: Architecture | None) -> list[Priced]:
+        parents = [first] if second is None else [first, second]
+        rng = np.random.default_rng([self.seed, *(int(p.digest, 16) for p in parents)])
+        children = []
+        for _ in range(_MUTANTS if second is None else _CROSSINGS):
+            child = first if second is None else self.space.crossover(first, second, rng)
+            for _ in range(int(rng.integers(1, _MOST_MUTATIONS + 1))):
+                child = self.space.mutate(child, rng)
+            children.append(self.price(child))
+        return [priced for priced in children if priced is not None]
+
+    def _price(self, architecture: Architecture) -> Priced | None:
+        known = self.estimate(architecture)
+        if infeasible_reason(known, self.max_runtime_ms):
+            return None
+        measures = np.log2([known.runtime_ms, known.gmac, known.parameters, known.kernels])
+        return Priced(architecture, known.runtime_ms, self.space.encode(architecture), measures)

@@ -1,0 +1,139 @@
+"""What a study's trials say to a sampler that thinks in architectures."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from search.attributes import INDEX, RESULT
+from spaces.architecture import Architecture
+from spaces.space import SearchSpace
+
+FEWEST_AT_RUNG = 3
+"""Complete trials from which it is learned what a pruned one would have gained."""
+
+
+@dataclass(frozen=True, eq=False)
+class Priced:
+    """An architecture that may be trained, with what is known before it is.
+
+    `choices` [F] as the space encodes them; `measures` [4]: log2 of run time in ms, MACs in 1e9,
+    parameters and kernels.
+    """
+
+    architecture: Architecture
+    runtime_ms: float
+    choices: npt.NDArray[np.float64] = field(repr=False)
+    measures: npt.NDArray[np.float64] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A trained architecture. `noise`: variance in dB^2 beyond that of a complete training."""
+
+    priced: Priced
+    psnr_db: float
+    noise: float = 0.0
+
+    @property
+    def log2_runtime(self) -> float:
+        """Of the run time in ms."""
+        return float(self.priced.measures[0])
+
+    @property
+    def merit(self) -> float:
+        """log2 of the score, up to its constant."""
+        return 2 * self.psnr_db - self.log2_runtime
+
+
+@dataclass
+class History:
+    """Grows with a study: what was read of a finished trial is not read again.
+
+    `proposed`: all architectures that a trial has had. `running`: those of running trials.
+    """
+
+    space: SearchSpace
+    price: Callable[[Architecture], Priced | None]
+    log2_c: float
+    proposed: set[Architecture] = field(default_factory=set)
+    running: list[Priced] = field(default_factory=list)
+    _complete: dict[int, tuple[Observation, dict[int, float]]] = field(default_factory=dict)
+    _pruned: dict[int, tuple[Priced, int, float]] = field(default_factory=dict)
+    _read: set[int] = field(default_factory=set)
+
+    def update(self, study: optuna.Study) -> None:
+        """Read the trials that have ended since, and those that are running."""
+        self.running = []
+        for trial in study.get_trials(deepcopy=False):
+            if trial.number in self._read:
+                continue
+            architecture = self._architecture(trial)
+            if trial.state.is_finished():
+                self._read.add(trial.number)
+            if architecture is None or _interrupted(trial):
+                continue
+            self.proposed.add(architecture)
+            priced = self.price(architecture)
+            if priced is None:
+                continue
+            if trial.state == TrialState.RUNNING:
+                self.running.append(priced)
+            elif trial.state == TrialState.COMPLETE:
+                self._add_complete(trial, priced)
+            elif trial.state == TrialState.PRUNED:
+                self._add_pruned(trial, priced)
+
+    @property
+    def observations(self) -> list[Observation]:
+        """Of complete and of pruned trials, in the order of their numbers."""
+        by_number = {number: observation for number, (observation, _) in self._complete.items()}
+        for number, (priced, step, psnr_db) in self._pruned.items():
+            gains = [
+                observation.psnr_db - curve[step]
+                for observation, curve in self._complete.values()
+                if step in curve
+            ]
+            if len(gains) >= FEWEST_AT_RUNG:
+                by_number[number] = Observation(
+                    priced, psnr_db + statistics.fmean(gains), statistics.variance(gains)
+                )
+        return [by_number[number] for number in sorted(by_number)]
+
+    def _architecture(self, trial: FrozenTrial) -> Architecture | None:
+        """None for choices that are not of this (perhaps narrowed) space, or not all made."""
+        try:
+            return self.space.architecture(trial.params)
+        except ValueError:
+            return None
+
+    def _add_complete(self, trial: FrozenTrial, priced: Priced) -> None:
+        result = trial.user_attrs.get(RESULT, {})
+        psnr_db = result.get("psnr_db", self._psnr_of(trial.values, priced))
+        curve = {int(step): float(psnr) for step, psnr in result.get("curve", ())}
+        if np.isfinite(psnr_db):
+            self._complete[trial.number] = Observation(priced, float(psnr_db)), curve
+
+    def _add_pruned(self, trial: FrozenTrial, priced: Priced) -> None:
+        curve = trial.user_attrs.get(RESULT, {}).get("curve") or ()
+        if curve:
+            step, psnr_db = curve[-1]
+            self._pruned[trial.number] = priced, int(step), float(psnr_db)
+
+    def _psnr_of(self, values: Sequence[float], priced: Priced) -> float:
+        """From a study's values: log2 of the score, or (PSNR, run time)."""
+        if len(values) > 1:
+            return values[0]
+        return (values[0] + self.log2_c + float(priced.measures[0])) / 2
+
+
+def _interrupted(trial: FrozenTrial) -> bool:
+    """Whether its driver died: the ledger asks for such a trial again, as if it had not been."""
+    attributes = trial.user_attrs
+    return trial.state == TrialState.FAIL and INDEX in attributes and RESULT not in attributes

@@ -1,0 +1,81 @@
+"""The Gaussian process: against the textbook formula, and on functions that it should learn."""
+
+import numpy as np
+import pytest
+
+from search.samplers.surrogate import Points, Settings, choose_settings, fit
+
+SETTINGS = Settings(choices_scale=1.0, measures_scale=0.5, share=0.4, noise=0.05)
+
+
+def some_points(count, seed=0):
+    rng = np.random.default_rng(seed)
+    return Points(rng.integers(0, 2, (count, 6)).astype(float), rng.standard_normal((count, 3)))
+
+
+def matern(distance):
+    return (1 + 5**0.5 * distance + 5 / 3 * distance**2) * np.exp(-(5**0.5) * distance)
+
+
+def kernel(a, b, like):
+    """Pair by pair, from the definition."""
+    found = np.empty((len(a), len(b)))
+    for i in range(len(a)):
+        for j in range(len(b)):
+            parts = []
+            for name, scale in (("choices", 1.0), ("measures", 0.5)):
+                unit = getattr(like, name).std(axis=0)
+                gap = (getattr(a, name)[i] - getattr(b, name)[j]) / unit
+                parts.append(matern(np.linalg.norm(gap) / np.sqrt(2 * len(unit)) / scale))
+            found[i, j] = 0.4 * parts[0] + 0.6 * parts[1]
+    return found
+
+
+@pytest.mark.parametrize("extra", [0.0, 0.3])
+def test_the_posterior_is_the_textbooks(extra):
+    known, new = some_points(12), some_points(5, seed=1)
+    values = 25 + np.random.default_rng(2).standard_normal(12)
+    noises = np.full(12, extra)
+    mean, deviation = fit(known, values, noises, SETTINGS).predict(new)
+    centred = values - values.mean()
+    plain = kernel(known, known, known) + 0.05 * np.eye(12)
+    variance = centred @ np.linalg.solve(plain, centred) / 12
+    covariance = plain + np.diag(noises / variance)
+    cross = kernel(new, known, known)
+    expected = values.mean() + cross @ np.linalg.solve(covariance, centred)
+    explained = np.einsum("ij,ji->i", cross, np.linalg.solve(covariance, cross.T))
+    np.testing.assert_allclose(mean, expected, rtol=1e-6)
+    np.testing.assert_allclose(deviation, np.sqrt(variance * (1 - explained)), rtol=1e-5)
+
+
+def test_noise_is_told_from_signal():
+    points = some_points(60)
+    smooth = points.measures[:, 0] + 0.5 * points.choices[:, 0]
+    noisy = smooth + 0.8 * np.random.default_rng(3).standard_normal(60)
+    assert choose_settings(points, smooth).noise < choose_settings(points, noisy).noise
+
+
+def test_a_smooth_function_is_learned():
+    known, new = some_points(60), some_points(40, seed=1)
+
+    def value(points):
+        return np.sin(points.measures[:, 0]) + points.choices[:, 1]
+
+    surrogate = fit(known, value(known), np.zeros(60), choose_settings(known, value(known)))
+    mean, _ = surrogate.predict(new)
+    assert np.corrcoef(mean, value(new))[0, 1] > 0.8
+
+
+def test_it_knows_what_it_has_seen_better_than_what_it_has_not():
+    known, new = some_points(30), some_points(30, seed=1)
+    surrogate = fit(known, known.measures[:, 0], np.zeros(30), SETTINGS)
+    assert surrogate.predict(known)[1].max() < np.median(surrogate.predict(new)[1])
+
+
+def test_equal_values_and_choices_that_never_change_are_no_problem():
+    points = Points(np.ones((4, 3)), np.ones((4, 2)))
+    values = np.full(4, 25.0)
+    surrogate = fit(points, values, np.zeros(4), choose_settings(points, values))
+    mean, deviation = surrogate.predict(points)
+    np.testing.assert_allclose(mean, 25.0)
+    assert np.isfinite(deviation).all()
