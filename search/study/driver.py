@@ -50,10 +50,15 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
         oracle = LatencyOracle(load_profile(config.device))
         run = StudyRun(config, study, config.training, data, oracle, pool, observer)
         run = prepare_training(run)
-        _Search(run).run()
+        search(run)
         if config.finals is not None:
             run_finals(run, config.finals)
         return read_results(study, config)
+
+
+def search(run: StudyRun) -> None:
+    """The search stage: train candidates until the study's total is reached."""
+    _Search(run).run()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Protocol
 
 from search.errors import UserError
 
@@ -25,6 +26,42 @@ class _Running:
     job: Job
     process: BaseProcess
     pipe: Connection
+
+
+class Pool(Protocol):
+    """Whatever trains the jobs of a study, some of them at a time."""
+
+    @property
+    def threads(self) -> int:
+        """Cores for each of them."""
+        ...
+
+    @property
+    def all_threads(self) -> int:
+        """Cores for one that runs alone."""
+        ...
+
+    @property
+    def free(self) -> int:
+        """How many more jobs fit."""
+        ...
+
+    @property
+    def busy(self) -> bool:
+        """Whether any job is running."""
+        ...
+
+    def start(self, job: Job) -> None:
+        """Start `job`."""
+        ...
+
+    def wait(self) -> list[Event]:
+        """Block until at least one running job has something to say."""
+        ...
+
+    def answer(self, key: str, keep_going: bool) -> None:
+        """Tell the job that waits at a rung whether to go on."""
+        ...
 
 
 class LocalPool:

@@ -14,7 +14,7 @@ from spaces.architecture import Architecture
 from .estimate import Estimate, estimate
 from .job import DataSource
 from .observer import Observer
-from .pool import LocalPool
+from .pool import Pool
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class StudyRun:
     recipe: Recipe
     data: DataSource
     oracle: LatencyOracle
-    pool: LocalPool
+    pool: Pool
     observer: Observer
 
     def estimate(self, architecture: Architecture) -> Estimate:

@@ -57,9 +57,6 @@ def create_or_resume(config: StudyConfig) -> optuna.Study:
     Raises UserError where the stored study differs in what makes its trials comparable.
     """
     storage = open_storage(config.storage_url, create=True)
-    pareto = config.objective.kind == "pareto"
-    maximize, minimize = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
-    directions = [maximize, minimize] if pareto else [maximize]
     known = {
         s.study_name for s in optuna.get_all_study_summaries(storage, include_best_trial=False)
     }
@@ -70,11 +67,19 @@ def create_or_resume(config: StudyConfig) -> optuna.Study:
             raise UserError(f"{config.name!r} in {_shown(config.storage_url)} is not of LensNAS")
         _refuse_changes(config, stored)
     else:
-        study = optuna.create_study(study_name=config.name, storage=storage, directions=directions)
+        study = optuna.create_study(
+            study_name=config.name, storage=storage, directions=directions_of(config)
+        )
     if config.evaluation.lpips is not None:
         _refuse_other_lpips(study, config.evaluation.lpips)
     study.set_user_attr(CONFIG, _document(config))
     return study
+
+
+def directions_of(config: StudyConfig) -> list[StudyDirection]:
+    """Of the score, or of PSNR and run time."""
+    maximize, minimize = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
+    return [maximize, minimize] if config.objective.kind == "pareto" else [maximize]
 
 
 def load_study(url: str, name: str) -> tuple[optuna.Study, StudyConfig]:
