@@ -94,17 +94,24 @@ class History:
     def observations(self) -> list[Observation]:
         """Of complete and of pruned trials, in the order of their numbers."""
         by_number = {number: observation for number, (observation, _) in self._complete.items()}
+        gains = {step: self._gains(step) for step in {step for _, step, _ in self._pruned.values()}}
         for number, (priced, step, psnr_db) in self._pruned.items():
-            gains = [
-                observation.psnr_db - curve[step]
-                for observation, curve in self._complete.values()
-                if step in curve
-            ]
-            if len(gains) >= FEWEST_AT_RUNG:
-                by_number[number] = Observation(
-                    priced, psnr_db + statistics.fmean(gains), statistics.variance(gains)
-                )
+            gained = gains[step]
+            if gained is not None:
+                mean, variance = gained
+                by_number[number] = Observation(priced, psnr_db + mean, variance)
         return [by_number[number] for number in sorted(by_number)]
+
+    def _gains(self, step: int) -> tuple[float, float] | None:
+        """Mean and variance of what complete trials gained after `step`; None of too few."""
+        gains = [
+            observation.psnr_db - curve[step]
+            for observation, curve in self._complete.values()
+            if step in curve
+        ]
+        if len(gains) < FEWEST_AT_RUNG:
+            return None
+        return statistics.fmean(gains), statistics.variance(gains)
 
     def _architecture(self, trial: FrozenTrial) -> Architecture | None:
         """None for choices that are not of this (perhaps narrowed) space, or not all made."""

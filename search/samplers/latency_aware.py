@@ -21,14 +21,14 @@ from .proposing import ProposingSampler
 from .registry import SAMPLERS
 from .surrogate import Floats, Points, Surrogate, choose_settings, fit
 
-FIRST_DRAWN, DRAWN_PER_TRIAL, MOST_DRAWN = 300, 10, 1500
+FIRST_DRAWN, DRAWN_PER_TRIAL, MOST_DRAWN = 300, 5, 1000
 """Random architectures that are ranked: so many at first, so many more for each observation, and
 at most so many at a time, the youngest."""
 MOST_TRIED = 5_000
 """Random architectures that are priced in search of one that may be trained: seconds."""
 PARENTS = 8
 """Of the best: their children are ranked beside the random ones."""
-BEST_OBSERVED, LAST_OBSERVED = 100, 300
+BEST_OBSERVED, LAST_OBSERVED = 100, 200
 """Observations that the surrogate is given: its cost grows with the cube of their number."""
 SETTLED_BY = 60
 """Observations, the last ones, by which the surrogate's settings are chosen."""
@@ -79,8 +79,10 @@ class LatencyAwareSampler(ProposingSampler):
         pool = self._new([*drawn[-MOST_DRAWN:], *self._children(parents)])
         if not pool:
             return None
-        surrogate = self._surrogate(observations, several)
-        known = _points([observation.priced for observation in observations])
+        last = observations[-LAST_OBSERVED:]
+        given = [*_best(observations[:-LAST_OBSERVED], BEST_OBSERVED, several), *last]
+        surrogate = self._surrogate(given)
+        known = _points([observation.priced for observation in given])
         smooth, _ = surrogate.predict(known)
         mean, deviation = surrogate.predict(_points(pool))
         promise = _hypervolume_promise if several else _score_promise
@@ -98,10 +100,7 @@ class LatencyAwareSampler(ProposingSampler):
         children = (child for family in families for child in self._context.children(*family))
         return list({child.architecture: child for child in children}.values())
 
-    def _surrogate(self, observations: list[Observation], several: bool) -> Surrogate:
-        last = observations[-LAST_OBSERVED:]
-        best = _best(observations[:-LAST_OBSERVED], BEST_OBSERVED, several)
-        given = [*best, *last]
+    def _surrogate(self, given: list[Observation]) -> Surrogate:
         points = _points([observation.priced for observation in given])
         values = np.array([observation.psnr_db for observation in given])
         noises = np.array([observation.noise for observation in given])
