@@ -27,7 +27,7 @@ PROPOSALS = 15
 def filled(context: Context, trials: int, rng: np.random.Generator) -> optuna.Study:
     """A study of `trials` complete trials, drawn over 2,000 architectures."""
     study = optuna.create_study(direction="maximize")
-    known = context.drawn(2_000)
+    known = context.drawn(range(2_000))
     distributions = _distributions(context, rng)
     for number in range(trials):
         priced = known[number % len(known)]

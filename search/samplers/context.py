@@ -42,12 +42,9 @@ class Context:
         """None where the architecture may not be trained: refused, or slower than allowed."""
         return self._remembering(architecture)
 
-    def drawn(self, count: int) -> list[Priced]:
-        """Those of the first `count` random architectures of this study that may be trained."""
-        while len(self._stream) < count:
-            rng = np.random.default_rng([self.seed, len(self._stream)])
-            self._stream.append(self.price(self.space.sample(rng)))
-        return [priced for priced in self._stream[:count] if priced is not None]
+    def drawn(self, numbers: range) -> list[Priced]:
+        """Those of this study's random architectures that may be trained: each number has one."""
+        return [priced for priced in map(self._draw, numbers) if priced is not None]
 
     def children(self, first: Architecture, second: Architecture | None = None) -> list[Priced]:
         """Mutations of `first`, or of its crossings with `second`: those that may be trained.
@@ -62,8 +59,11 @@ class Context:
         return History(self.space, self.price, self.log2_c)
 
     @cached_property
-    def _stream(self) -> list[Priced | None]:
-        return []
+    def _draw(self) -> Callable[[int], Priced | None]:
+        def draw(number: int) -> Priced | None:
+            return self.price(self.space.sample(np.random.default_rng([self.seed, number])))
+
+        return lru_cache(_REMEMBERED)(draw)
 
     @cached_property
     def _remembering(self) -> Callable[[Architecture], Priced | None]:

@@ -67,16 +67,17 @@ class LatencyAwareSampler(ProposingSampler):
         """None where nothing that may be trained is found among `MOST_TRIED`."""
         count = FIRST_DRAWN
         while count <= MOST_TRIED:
-            pool = self._new(self._context.drawn(count))
+            pool = self._new(self._context.drawn(range(count)))
             if pool:
                 return pool[int(self._rng.integers(len(pool)))]
             count *= 2
         return None
 
     def _most_promising(self, observations: list[Observation], several: bool) -> Priced | None:
-        drawn = self._context.drawn(FIRST_DRAWN + DRAWN_PER_TRIAL * len(observations))
+        count = FIRST_DRAWN + DRAWN_PER_TRIAL * len(observations)
+        drawn = self._context.drawn(range(max(0, count - MOST_DRAWN), count))
         parents = _best(observations, PARENTS, several)
-        pool = self._new([*drawn[-MOST_DRAWN:], *self._children(parents)])
+        pool = self._new([*drawn, *self._children(parents)])
         if not pool:
             return None
         last = observations[-LAST_OBSERVED:]
