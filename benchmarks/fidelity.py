@@ -26,19 +26,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import kendalltau, spearmanr
+from scipy.stats import kendalltau
 
 from latency import LatencyOracle, load_profile
+from latency.validation import spearman
 from search.data.sample import prepare_sample
-from search.study.estimate import estimate
+from search.study.estimate import estimate, infeasible_reason
 from search.study.job import DataSource, Failed, Job, Rung
 from search.study.pool import LocalPool
 from search.tasks import TASKS
 from search.training.recipe import Recipe
 from spaces import SPACES
 from spaces.architecture import Architecture
-
-DEVICES = {"isp": "snapdragon-8-gen-1", "bokeh": "kirin-9000"}
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,13 @@ def architectures(
     space_name: str, task: str, count: int, max_ms: float, seed: int
 ) -> list[tuple[Architecture, float]]:
     """The first `count` random ones that the phone would run in time, and their run times."""
-    space, oracle = SPACES[space_name], LatencyOracle(load_profile(DEVICES[task]))
+    space, oracle = SPACES[space_name], LatencyOracle(load_profile(TASKS[task].device))
     rng = np.random.default_rng(seed)
     found: dict[str, tuple[Architecture, float]] = {}
     while len(found) < count:
         architecture = space.sample(rng)
         known = estimate(architecture, TASKS[task], oracle)
-        if not known.refusals and known.runtime_ms <= max_ms:
+        if infeasible_reason(known, max_ms) is None:
             found[architecture.digest] = (architecture, known.runtime_ms)
     return list(found.values())
 
@@ -85,8 +84,7 @@ def measure(options: argparse.Namespace) -> None:
     print(f"{len(plan)} runs to do, {len(done)} are there", flush=True)
     with tempfile.TemporaryDirectory() as folder, LocalPool(options.workers) as pool:
         jobs = {}
-        waiting = iter(enumerate(plan))
-        for number, (architecture, runtime_ms, steps, seed) in waiting:
+        for number, (architecture, runtime_ms, steps, seed) in enumerate(plan):
             recipe = Recipe.model_validate({"steps": steps, **options.recipe})
             job = Job(
                 str(number), architecture, recipe, data, seed, Path(folder) / str(number),
@@ -177,7 +175,7 @@ def _compare(brief: dict[str, float], truth: dict[str, float]) -> list[float]:
         len(best & set(order[: max(1, round(share * len(both)))])) / len(best)
         for share in (0.1, 0.2, 0.5)
     ]
-    return [spearmanr(ours, theirs).statistic, kendalltau(ours, theirs).statistic, *kept]
+    return [spearman(ours, theirs), kendalltau(ours, theirs).statistic, *kept]
 
 
 def _noise(each: list[dict[str, float]]) -> float:

@@ -28,7 +28,7 @@ def filled(context: Context, trials: int, rng: np.random.Generator) -> optuna.St
     """A study of `trials` complete trials, drawn over 2,000 architectures."""
     study = optuna.create_study(direction="maximize")
     known = context.drawn(range(2_000))
-    distributions = _distributions(context, rng)
+    distributions = _distributions(context)
     for number in range(trials):
         priced = known[number % len(known)]
         choices = priced.architecture.choices
@@ -43,7 +43,7 @@ def filled(context: Context, trials: int, rng: np.random.Generator) -> optuna.St
     return study
 
 
-def _distributions(context: Context, rng: np.random.Generator) -> dict[str, Any]:
+def _distributions(context: Context) -> dict[str, Any]:
     """As the space suggests them, gathered from trials until every choice was seen."""
     study, found = optuna.create_study(), dict[str, Any]()
     while len(found) < len(context.space.choices):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,15 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from latency import LatencyOracle, load_profile
 from search.errors import UserError
 from search.samplers import SAMPLERS, Context
-from search.study.estimate import estimate
+from search.study.estimate import Estimate, estimate
 from search.tasks import TASKS, Task
 from search.training.recipe import BOKEH_NAMES, Recipe, can_be_had
 from spaces import SPACES
-from spaces.architecture import Value
+from spaces.architecture import Architecture, Value
 from spaces.space import SearchSpace
 from spaces.zoo import ZOO
 
 MAX_YAML_BYTES = 1_000_000
+ESTIMATES_KEPT = 4096
+"""About a kilobyte each."""
 
 
 class _Section(BaseModel):
@@ -148,13 +150,22 @@ class StudyConfig(_Section):
         return SPACES[self.space.name].narrow(self.space.choices)
 
     def sampling_context(self) -> Context:
-        """What the study's samplers may know, and share."""
+        """What the study's samplers may know, and share with its driver."""
+
+        # Many a study file is read by which nothing is estimated.
+        @cache
+        def oracle() -> LatencyOracle:
+            return LatencyOracle(load_profile(self.device))
+
+        # A sampler asks about its proposal, and the driver asks again.
+        @lru_cache(ESTIMATES_KEPT)
+        def known(architecture: Architecture) -> Estimate:
+            return estimate(architecture, self.task_facts, oracle())
+
         return Context(
             space=self.search_space(),
             seed=self.seed,
-            estimate=partial(
-                estimate, task=self.task_facts, oracle=LatencyOracle(load_profile(self.device))
-            ),
+            estimate=known,
             log2_c=self.task_facts.log2_c,
             max_runtime_ms=self.objective.max_runtime_ms,
         )

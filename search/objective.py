@@ -20,3 +20,8 @@ def log2_score(psnr_db: float, runtime_ms: float, log2_c: float) -> float:
 def score(psnr_db: float, runtime_ms: float, log2_c: float) -> float:
     """The score itself, as the reports print it."""
     return float(2.0 ** log2_score(psnr_db, runtime_ms, log2_c))
+
+
+def psnr_of_score(log2_of_score: float, runtime_ms: float, log2_c: float) -> float:
+    """The PSNR in dB that has this score: inverse of `log2_score`."""
+    return (log2_of_score + math.log2(runtime_ms) + log2_c) / 2

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from dataclasses import dataclass
 
 from search.errors import UserError
 from search.study.job import Event, Job, Rung, Trained
+from search.study.pool import Pool
 
 from .table import Run, TrainedTable
 
 
-class ReplayPool:
+@dataclass
+class _Replaying:
+    """A job that began at `began_s` of the clock and has passed or reached the rung `step`."""
+
+    job: Job
+    run: Run
+    began_s: float
+    step: int = 0
+
+
+class ReplayPool(Pool[_Replaying]):
     """Up to `workers` jobs at a time on a simulated clock: `clock_s` seconds since it began.
 
     What happens at the same moment happens in the order in which it was started.
@@ -20,23 +32,11 @@ class ReplayPool:
     threads = all_threads = 1
 
     def __init__(self, table: TrainedTable, workers: int) -> None:
+        super().__init__(workers)
         self.clock_s = 0.0
-        self.workers = workers
         self._table = table
         self._order = itertools.count()
         self._coming: list[tuple[float, int, Event]] = []
-        self._running: dict[str, tuple[Job, Run, float]] = {}
-        self._at: dict[str, int] = {}
-
-    @property
-    def free(self) -> int:
-        """How many more jobs fit."""
-        return self.workers - len(self._running)
-
-    @property
-    def busy(self) -> bool:
-        """Whether any job is running."""
-        return bool(self._running)
 
     def start(self, job: Job) -> None:
         """Start `job` now. UserError for what the table does not hold."""
@@ -44,51 +44,50 @@ class ReplayPool:
         unknown = set(job.rungs) - {step for step, _ in run.curve}
         if unknown:
             raise UserError(f"the table has no PSNR at step {min(unknown)}")
-        self._running[job.key] = job, run, self.clock_s
-        self._schedule(job.key, after=0)
+        self._running[job.key] = _Replaying(job, run, self.clock_s)
+        self._schedule_next(self._running[job.key])
 
     def wait(self) -> list[Event]:
         """What happens next; the clock moves there."""
         self.clock_s, _, event = heapq.heappop(self._coming)
         if isinstance(event, Rung):
-            self._at[event.key] = event.step
+            self._running[event.key].step = event.step
         else:
             del self._running[event.key]
         return [event]
 
     def answer(self, key: str, keep_going: bool) -> None:
         """Tell the job that waits at a rung whether to go on."""
-        job, run, _ = self._running[key]
-        step = self._at.pop(key)
+        replaying = self._running[key]
         if keep_going:
-            self._schedule(key, after=step)
+            self._schedule_next(replaying)
         else:
-            self._push(self.clock_s, self._ended(job, run, pruned_at=step))
+            self._push(self.clock_s, self._ended(replaying, replaying.step))
 
-    def _schedule(self, key: str, after: int) -> None:
-        """The first thing that happens to a job beyond step `after`."""
-        job, run, began_s = self._running[key]
-        rungs = [step for step in job.rungs if step > after]
+    def _schedule_next(self, replaying: _Replaying) -> None:
+        """The first thing that happens to a job beyond where it stands."""
+        job, run = replaying.job, replaying.run
+        rungs = [step for step in job.rungs if step > replaying.step]
         if rungs:
-            event: Event = Rung(key, rungs[0], dict(run.curve)[rungs[0]])
-            share = rungs[0] / job.recipe.steps
+            step = rungs[0]
+            event: Event = Rung(job.key, step, dict(run.curve)[step])
         else:
-            event, share = self._ended(job, run, pruned_at=None), 1.0
-        self._push(began_s + share * run.seconds, event)
+            step = job.recipe.steps
+            event = self._ended(replaying, step)
+        self._push(replaying.began_s + step / job.recipe.steps * run.seconds, event)
 
-    def _ended(self, job: Job, run: Run, pruned_at: int | None) -> Trained:
-        share = 1.0 if pruned_at is None else pruned_at / job.recipe.steps
-        shown = (*job.rungs, job.recipe.steps) if pruned_at is None else job.rungs
-        seen = [step for step in shown if pruned_at is None or step <= pruned_at]
-        curve = dict(run.curve)
+    def _ended(self, replaying: _Replaying, step: int) -> Trained:
+        """At its last step, or pruned before."""
+        job, run = replaying.job, replaying.run
+        pruned, curve = step < job.recipe.steps, dict(run.curve)
         return Trained(
             key=job.key,
-            curve=tuple((step, curve[step]) for step in seen),
-            psnr_db=run.psnr_db if pruned_at is None else None,
-            ssim=run.ssim if pruned_at is None else None,
-            pruned_at=pruned_at,
+            curve=tuple((s, curve[s]) for s in (*job.rungs, job.recipe.steps) if s <= step),
+            psnr_db=None if pruned else run.psnr_db,
+            ssim=None if pruned else run.ssim,
+            pruned_at=step if pruned else None,
             parameters=self._table.parameters(job.architecture),
-            seconds={"total": share * run.seconds},
+            seconds={"total": step / job.recipe.steps * run.seconds},
         )
 
     def _push(self, time_s: float, event: Event) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import optuna
 
-from latency import LatencyOracle, load_profile
 from search.config import StudyConfig, parse_config
 from search.study.driver import search
 from search.study.job import DataSource
@@ -49,8 +48,8 @@ def replay(table: TrainedTable, config: StudyConfig) -> Replayed:
     observer = _Recorder(pool)
     study = optuna.create_study(directions=directions_of(config))
     data = DataSource("sample", Path())
-    oracle = LatencyOracle(load_profile(config.device))
-    search(StudyRun(config, study, config.training, data, oracle, pool, observer))
+    context = config.sampling_context()
+    search(StudyRun(config, study, config.training, data, context, pool, observer))
     return Replayed(tuple(observer.trials))
 
 

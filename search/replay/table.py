@@ -58,12 +58,12 @@ class TrainedTable:
     def _by_architecture(self) -> dict[Architecture, Row]:
         return {row.architecture: row for row in self.rows}
 
-    @property
+    @cached_property
     def budgets(self) -> list[int]:
         """Steps that every architecture was trained for, ascending."""
         return sorted({steps for steps, _ in self._keys})
 
-    @property
+    @cached_property
     def seeds(self) -> list[int]:
         """Seeds of which every architecture has a run, ascending."""
         return sorted({seed for _, seed in self._keys})

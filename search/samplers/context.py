@@ -14,8 +14,8 @@ from spaces.space import SearchSpace
 
 from .history import History, Priced
 
-_REMEMBERED = 50_000
-"""Prices that are kept, some hundred bytes each: asking again costs a millisecond each."""
+_DRAWN_KEPT = 10_000
+"""Random architectures whose prices are kept, about a kilobyte each."""
 
 _MUTANTS, _CROSSINGS = 32, 4
 """Children of one parent, and of two."""
@@ -40,7 +40,11 @@ class Context:
 
     def price(self, architecture: Architecture) -> Priced | None:
         """None where the architecture may not be trained: refused, or slower than allowed."""
-        return self._remembering(architecture)
+        known = self.estimate(architecture)
+        if infeasible_reason(known, self.max_runtime_ms):
+            return None
+        measures = np.log2([known.runtime_ms, known.gmac, known.parameters, known.kernels])
+        return Priced(architecture, known.runtime_ms, self.space.encode(architecture), measures)
 
     def drawn(self, numbers: range) -> list[Priced]:
         """Those of this study's random architectures that may be trained: each number has one."""
@@ -63,11 +67,7 @@ class Context:
         def draw(number: int) -> Priced | None:
             return self.price(self.space.sample(np.random.default_rng([self.seed, number])))
 
-        return lru_cache(_REMEMBERED)(draw)
-
-    @cached_property
-    def _remembering(self) -> Callable[[Architecture], Priced | None]:
-        return lru_cache(_REMEMBERED)(self._price)
+        return lru_cache(_DRAWN_KEPT)(draw)
 
     @cached_property
     def _bred(self) -> Callable[[Architecture, Architecture | None], list[Priced]]:
@@ -83,10 +83,3 @@ class Context:
                 child = self.space.mutate(child, rng)
             children.append(self.price(child))
         return [priced for priced in children if priced is not None]
-
-    def _price(self, architecture: Architecture) -> Priced | None:
-        known = self.estimate(architecture)
-        if infeasible_reason(known, self.max_runtime_ms):
-            return None
-        measures = np.log2([known.runtime_ms, known.gmac, known.parameters, known.kernels])
-        return Priced(architecture, known.runtime_ms, self.space.encode(architecture), measures)

@@ -11,6 +11,7 @@ from spaces.architecture import Architecture
 from spaces.space import SearchSpace
 
 from .context import Context
+from .history import architecture_of
 from .proposing import ProposingSampler
 from .registry import SAMPLERS
 
@@ -34,20 +35,12 @@ class EvolutionSampler(ProposingSampler):
     def propose(self, study: optuna.Study) -> Architecture:
         """A child of the fittest of a few, or a random one while there are too few to choose."""
         done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        alive = [t for t in done if self._valid(t)][-self._population :]
+        alive = [t for t in done if architecture_of(t, self._space)][-self._population :]
         if len(alive) < self._population:
             return self._space.sample(self._rng)
         drawn = self._rng.choice(len(alive), self._tournament, replace=False)
         parent = _fittest([alive[i] for i in drawn], study)
         return self._space.mutate(self._space.architecture(parent.params), self._rng)
-
-    def _valid(self, trial: FrozenTrial) -> bool:
-        """Whether the trial's parameters are an architecture of this (perhaps narrowed) space."""
-        try:
-            self._space.architecture(trial.params)
-        except ValueError:
-            return False
-        return True
 
 
 @SAMPLERS.register("evolution")

@@ -12,6 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.attributes import INDEX, RESULT
+from search.objective import log2_score, psnr_of_score
 from spaces.architecture import Architecture
 from spaces.space import SearchSpace
 
@@ -49,7 +50,7 @@ class Observation:
     @property
     def merit(self) -> float:
         """log2 of the score, up to its constant."""
-        return 2 * self.psnr_db - self.log2_runtime
+        return log2_score(self.psnr_db, self.priced.runtime_ms, log2_c=0.0)
 
 
 @dataclass
@@ -74,7 +75,7 @@ class History:
         for trial in study.get_trials(deepcopy=False):
             if trial.number in self._read:
                 continue
-            architecture = self._architecture(trial)
+            architecture = architecture_of(trial, self.space)
             if trial.state.is_finished():
                 self._read.add(trial.number)
             if architecture is None or _interrupted(trial):
@@ -113,13 +114,6 @@ class History:
             return None
         return statistics.fmean(gains), statistics.variance(gains)
 
-    def _architecture(self, trial: FrozenTrial) -> Architecture | None:
-        """None for choices that are not of this (perhaps narrowed) space, or not all made."""
-        try:
-            return self.space.architecture(trial.params)
-        except ValueError:
-            return None
-
     def _add_complete(self, trial: FrozenTrial, priced: Priced) -> None:
         result = trial.user_attrs.get(RESULT, {})
         psnr_db = result.get("psnr_db", self._psnr_of(trial.values, priced))
@@ -137,10 +131,18 @@ class History:
         """From a study's values: log2 of the score, or (PSNR, run time)."""
         if len(values) > 1:
             return values[0]
-        return (values[0] + self.log2_c + float(priced.measures[0])) / 2
+        return psnr_of_score(values[0], priced.runtime_ms, self.log2_c)
 
 
 def _interrupted(trial: FrozenTrial) -> bool:
     """Whether its driver died: the ledger asks for such a trial again, as if it had not been."""
     attributes = trial.user_attrs
     return trial.state == TrialState.FAIL and INDEX in attributes and RESULT not in attributes
+
+
+def architecture_of(trial: FrozenTrial, space: SearchSpace) -> Architecture | None:
+    """None for choices that are not of this (perhaps narrowed) space, or not all made."""
+    try:
+        return space.architecture(trial.params)
+    except ValueError:
+        return None

@@ -7,6 +7,7 @@ one dimension.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -35,15 +36,12 @@ def expected_hypervolume_improvement(
 
     `front`: points (PSNR, log2 run time) that dominate it now, whatever their order.
     """
-    floor_db, slowest = reference
     levels = staircase(front, reference)
     starts = np.array([start for start, _ in levels])
-    ends = np.append(starts[1:], slowest)
+    ends = np.append(starts[1:], reference[1])
     heights = np.array([height for _, height in levels])
     widths = np.clip(ends[None, :] - np.maximum(starts[None, :], log2_runtime[:, None]), 0.0, None)
-    gains = expected_improvement(
-        mean[:, None], deviation[:, None], np.maximum(heights, floor_db)[None, :]
-    )
+    gains = expected_improvement(mean[:, None], deviation[:, None], heights[None, :])
     return np.asarray((widths * gains).sum(axis=1))
 
 
@@ -61,12 +59,10 @@ def staircase(
 
 def hypervolume(front: list[tuple[float, float]], reference: tuple[float, float]) -> float:
     """The dominated area above `reference`, in dB x octaves."""
-    steps = staircase(front, reference)
-    ends = [start for start, _ in steps[1:]] + [reference[1]]
+    above = [*staircase(front, reference)[1:], (reference[1], reference[0])]
     return sum(
         (end - start) * (height - reference[0])
-        for (start, height), end in zip(steps, ends, strict=True)
-        if height > reference[0]
+        for (start, height), (end, _) in itertools.pairwise(above)
     )
 
 

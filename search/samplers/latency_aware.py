@@ -85,9 +85,10 @@ class LatencyAwareSampler(ProposingSampler):
         surrogate = self._surrogate(given)
         known = _points([observation.priced for observation in given])
         smooth, _ = surrogate.predict(known)
-        mean, deviation = surrogate.predict(_points(pool))
+        candidates = _points(pool)
+        mean, deviation = surrogate.predict(candidates)
         promise = _hypervolume_promise if several else _score_promise
-        gains = promise(mean, deviation, _log2_runtime(_points(pool)), smooth, _log2_runtime(known))
+        gains = promise(mean, deviation, _log2_runtime(candidates), smooth, _log2_runtime(known))
         return pool[int(np.argmax(gains))]
 
     def _new(self, pool: list[Priced]) -> list[Priced]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -136,6 +135,6 @@ def _squares(a: Points, b: Points, units: tuple[Floats, Floats]) -> tuple[Floats
     )
 
 
-def _squared_distances(a: Floats, b: Floats) -> Any:
+def _squared_distances(a: Floats, b: Floats) -> Floats:
     lengths = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :]
-    return np.maximum(lengths - 2 * a @ b.T, 0.0)
+    return np.asarray(np.maximum(lengths - 2 * a @ b.T, 0.0))

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from latency import LatencyOracle, load_profile
 from search.config import StudyConfig
 from search.errors import UserError
 from search.training.lpips_weights import read_lpips_weights
@@ -47,8 +46,8 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
     with driver_lock(config.directory), LocalPool(config.workers) as pool:
         data = prepare_data(config, observer)
         study = create_or_resume(config)  # Not before: data that are refused leave no study.
-        oracle = LatencyOracle(load_profile(config.device))
-        run = StudyRun(config, study, config.training, data, oracle, pool, observer)
+        context = config.sampling_context()
+        run = StudyRun(config, study, config.training, data, context, pool, observer)
         run = prepare_training(run)
         search(run)
         if config.finals is not None:
@@ -73,7 +72,7 @@ class _Search:
     def __init__(self, run: StudyRun) -> None:
         self.study_run = run
         self.config, self.pool, self.observer = run.config, run.pool, run.observer
-        self.ledger = Ledger(run.study, run.config)
+        self.ledger = Ledger(run.study, run.config, run.context)
         self.running: dict[str, _Training] = {}
         self.exhausted = False
 

@@ -17,7 +17,7 @@ from search.attributes import BASELINE, CANDIDATE, INDEX, RESULT
 from search.config import StudyConfig
 from search.networks import zoo_architecture
 from search.objective import log2_score
-from search.samplers import SAMPLERS
+from search.samplers import SAMPLERS, Context
 from spaces.architecture import Architecture
 
 from .estimate import Estimate, infeasible_reason
@@ -38,11 +38,11 @@ class Asked:
 class Ledger:
     """One study's trials, on behalf of its single driver."""
 
-    def __init__(self, study: optuna.Study, config: StudyConfig) -> None:
+    def __init__(self, study: optuna.Study, config: StudyConfig, context: Context) -> None:
         self.study = study
         self.config = config
-        self._context = config.sampling_context()
-        self.space = self._context.space
+        self._context = context
+        self.space = context.space
         self.trained = 0
         self._next_index = 0
         self._seen: dict[str, int] = {}

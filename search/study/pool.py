@@ -6,12 +6,13 @@ import contextlib
 import multiprocessing
 import os
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Protocol
+from typing import Generic, TypeVar
 
 from search.errors import UserError
 
@@ -28,61 +29,21 @@ class _Running:
     pipe: Connection
 
 
-class Pool(Protocol):
-    """Whatever trains the jobs of a study, some of them at a time."""
-
-    @property
-    def threads(self) -> int:
-        """Cores for each of them."""
-        ...
-
-    @property
-    def all_threads(self) -> int:
-        """Cores for one that runs alone."""
-        ...
-
-    @property
-    def free(self) -> int:
-        """How many more jobs fit."""
-        ...
-
-    @property
-    def busy(self) -> bool:
-        """Whether any job is running."""
-        ...
-
-    def start(self, job: Job) -> None:
-        """Start `job`."""
-        ...
-
-    def wait(self) -> list[Event]:
-        """Block until at least one running job has something to say."""
-        ...
-
-    def answer(self, key: str, keep_going: bool) -> None:
-        """Tell the job that waits at a rung whether to go on."""
-        ...
+Running = TypeVar("Running")
 
 
-class LocalPool:
-    """Runs up to `workers` jobs at a time, each in a process of its own.
+class Pool(ABC, Generic[Running]):
+    """Trains the jobs of a study, up to `workers` at a time.
 
-    A context manager: leaving it ends every worker.
+    `threads`: cores for each of them; `all_threads`: for one that runs alone.
     """
+
+    threads: int
+    all_threads: int
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self.all_threads = os.cpu_count() or 1
-        self.threads = max(1, self.all_threads // workers)
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([PRELOAD])
-        self._running: dict[str, _Running] = {}
-
-    def __enter__(self) -> LocalPool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+        self._running: dict[str, Running] = {}
 
     @property
     def free(self) -> int:
@@ -93,6 +54,38 @@ class LocalPool:
     def busy(self) -> bool:
         """Whether any job is running."""
         return bool(self._running)
+
+    @abstractmethod
+    def start(self, job: Job) -> None:
+        """Start `job`."""
+
+    @abstractmethod
+    def wait(self) -> list[Event]:
+        """Block until at least one running job has something to say."""
+
+    @abstractmethod
+    def answer(self, key: str, keep_going: bool) -> None:
+        """Tell the job that waits at a rung whether to go on."""
+
+
+class LocalPool(Pool[_Running]):
+    """Runs up to `workers` jobs at a time, each in a process of its own.
+
+    A context manager: leaving it ends every worker.
+    """
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers)
+        self.all_threads = os.cpu_count() or 1
+        self.threads = max(1, self.all_threads // workers)
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([PRELOAD])
+
+    def __enter__(self) -> LocalPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self, job: Job) -> None:
         """Start `job` in a fresh process."""

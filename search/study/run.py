@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
 
-from latency import LatencyOracle
 from search.config import StudyConfig
+from search.samplers import Context
 from search.training.recipe import Recipe
 from spaces.architecture import Architecture
 
-from .estimate import Estimate, estimate
+from .estimate import Estimate
 from .job import DataSource
 from .observer import Observer
 from .pool import Pool
@@ -29,10 +30,10 @@ class StudyRun:
     study: optuna.Study
     recipe: Recipe
     data: DataSource
-    oracle: LatencyOracle
-    pool: Pool
+    context: Context
+    pool: Pool[Any]
     observer: Observer
 
     def estimate(self, architecture: Architecture) -> Estimate:
         """What is known of a candidate before it is trained."""
-        return estimate(architecture, self.config.task_facts, self.oracle)
+        return self.context.estimate(architecture)

@@ -37,7 +37,7 @@ class Fake:
 
     def reopen(self):
         self.study = create_or_resume(self.config)
-        self.ledger = Ledger(self.study, self.config)
+        self.ledger = Ledger(self.study, self.config, self.config.sampling_context())
 
     def candidate(self):
         """The next one that may be trained, and its estimate."""
