@@ -8,7 +8,7 @@ here once and hold for every space.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -198,6 +198,22 @@ class SearchSpace:
             return factor
 
         return count(0, {})
+
+    def every(self) -> Iterator[Architecture]:
+        """All architectures, always in the same order; `size` says how many."""
+
+        def rest(index: int, chosen: dict[str, Value]) -> Iterator[Architecture]:
+            if index == len(self.choices):
+                yield Architecture.of(self.name, chosen)
+                return
+            choice = self.choices[index]
+            if not choice.active(chosen):
+                yield from rest(index + 1, chosen)
+                return
+            for value in choice.values:
+                yield from rest(index + 1, {**chosen, choice.name: value})
+
+        return rest(0, {})
 
     def encode(self, architecture: Architecture) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Vector of fixed length: numbers scaled to [0, 1], names one-hot, inactive choices -1."""

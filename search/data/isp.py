@@ -22,16 +22,17 @@ from search.data.raw import PLANE_OFFSETS, Sensor
 
 Floats = npt.NDArray[np.floating[Any]]
 
-MEAN_RED_GAIN, RED_GAIN_STD = 2.05, 0.14
-MEAN_BLUE_GAIN, BLUE_GAIN_STD = 1.75, 0.12
+MEAN_RED_GAIN, RED_GAIN_STD = 2.05, 0.02
+MEAN_BLUE_GAIN, BLUE_GAIN_STD = 1.75, 0.02
 GAIN_CORRELATION = -0.8
 """Warm light needs less red and more blue gain; the value is our choice."""
-MEAN_EXPOSURE, EXPOSURE_STD = 0.8, 0.08
+MEAN_EXPOSURE, EXPOSURE_STD = 0.8, 0.01
+"""What the phone's own white balance, metering and gain map leave. More of it, of which a patch
+cannot know, costs every network alike and hides what networks add (docs/experiments.md)."""
 PSF_SIGMA_PX = 0.6
 SHIFT_STD_PX, MAX_SHIFT_PX = 0.35, 1.0
-SHADING_RANGE = (0.06, 0.12)
-"""Loss of light in the corners: what a phone's own calibrated gain map leaves. The whole shading
-(0.25 to 0.45) is a gain that a patch cannot know of; it costs every network 1.3 dB alike."""
+SHADING_RANGE = (0.0, 0.02)
+"""Loss of light in the corners that the phone's calibrated gain map leaves."""
 SHOT_NOISE_RANGE = (6e-5, 2.4e-3)
 HIGHLIGHT_START = 0.9
 MIN_CONTRAST = 0.03

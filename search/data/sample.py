@@ -29,7 +29,7 @@ from search.data.photographs import (
 from search.data.storage import NpyWriter, atomic_directory, user_errors
 from search.errors import UserError
 
-GENERATOR_VERSION = 3
+GENERATOR_VERSION = 4
 """Raise it whenever the same settings would give other bytes."""
 
 DEFAULT_PAIRS: dict[TaskName, dict[Split, int]] = {

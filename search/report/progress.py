@@ -200,10 +200,11 @@ def _seconds(trial: TrialRecord) -> float:
 
 
 def _phases(runs: list[Mapping[str, float]] | list[dict[str, float]]) -> dict[str, float]:
-    """Sums by phase; what the phases leave of "total" is "other"."""
+    """Sums of wall time by phase; what the phases leave of "total" is "other"."""
     sums: Counter[str] = Counter()
     for seconds in runs:
         sums.update(seconds)
+    sums.pop("cpu", None)
     total = sums.pop("total", 0.0)
     rest = total - sum(sums.values())
     return dict(sums) | ({"other": rest} if rest > 1e-3 else {})

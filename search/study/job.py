@@ -65,7 +65,8 @@ class Rung:
 class Trained:
     """A run that ended as it should: `psnr_db` is None where it was pruned at `pruned_at`.
 
-    `curve`: (step, PSNR in dB). `seconds`: wall time by phase, "total" included.
+    `curve`: (step, PSNR in dB). `seconds`: wall time by phase, and "total";
+    "cpu" is the time of all threads.
     """
 
     key: str

@@ -93,7 +93,11 @@ def _run(job: Job, pipe: Connection) -> Trained:
         lpips = mean_lpips(model, data.validation, job.lpips) if job.lpips else None
         save_weights(job.directory, [np.asarray(w) for w in model.get_weights()])
         save_preview(job.directory, _preview(model, data))
-    seconds = {**outcome.seconds, "total": time.perf_counter() - started}
+    seconds = {
+        **outcome.seconds,
+        "total": time.perf_counter() - started,
+        "cpu": time.process_time(),
+    }
     return Trained(
         key=job.key,
         curve=tuple(outcome.curve),

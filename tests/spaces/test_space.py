@@ -53,6 +53,13 @@ def test_size_is_the_number_of_distinct_architectures():
     assert len(enumerate_all(toy())) == toy().size()
 
 
+def test_every_architecture_comes_once_and_always_in_the_same_order():
+    found = list(toy().every())
+    assert len(found) == toy().size()
+    assert set(found) == enumerate_all(toy())
+    assert found == list(toy().every())
+
+
 def test_narrowed_size_agrees_with_enumeration():
     narrowed = SPACES["unet_isp"].narrow(
         {

@@ -1,0 +1,175 @@
+"""The tabular benchmark: every architecture of a small space, trained for real.
+
+    python benchmarks/trained_table.py train runs.jsonl --seeds 2 --workers 2
+    python benchmarks/trained_table.py pack runs.jsonl trained_isp.jsonl.gz
+
+`train` runs what `trained_table.yaml` describes, each architecture with every seed, and appends a
+line for each run; what stands in the file is not run again, so it may be stopped at any time. One
+training serves every budget of `--budgets`: the learning rate is constant, and at a rung the
+averaged weights are evaluated as they are at the end.
+
+`pack` writes the `TrainedTable` that `search.replay` reads. Seconds are CPU time, which other work
+on the machine does not inflate, up to the budget's last step and its evaluation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import random
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from search.config import load_config
+from search.replay import Row, Run, TrainedTable, write_table
+from search.study.data import prepare_data
+from search.study.job import Failed, Job, Rung
+from search.study.pool import LocalPool
+from spaces.architecture import Architecture
+
+STUDY = Path(__file__).with_suffix(".yaml")
+
+
+def train(options: argparse.Namespace) -> None:
+    config = load_config(STUDY)
+    data = prepare_data(config)
+    assert config.pruning is not None
+    done = {(line["architecture"], line["seed"]) for line in read(options.file)}
+    every = list(config.search_space().every())
+    # In random order, so that what is there so far is a fair sample of the space.
+    random.Random(0).shuffle(every)
+    plan = [
+        (architecture, seed)
+        for seed in range(options.seeds)
+        for architecture in every[: options.first]
+        if (architecture.to_json(), seed) not in done
+    ]
+    print(f"{len(plan)} runs to do, {len(done)} are there", flush=True)
+    with tempfile.TemporaryDirectory() as folder, LocalPool(options.workers) as pool:
+        jobs = {}
+        for number, (architecture, seed) in enumerate(plan):
+            job = Job(
+                str(number), architecture, config.training, data, seed, Path(folder) / str(number),
+                rungs=tuple(config.pruning.rungs), threads=1,
+            )  # fmt: skip
+            jobs[job.key] = job
+            pool.start(job)
+            while not pool.free:
+                _receive(pool, jobs, options.file)
+        while pool.busy:
+            _receive(pool, jobs, options.file)
+
+
+def _receive(pool: LocalPool, jobs: dict[str, Job], path: Path) -> None:
+    for event in pool.wait():
+        if isinstance(event, Rung):
+            pool.answer(event.key, keep_going=True)
+            continue
+        job = jobs.pop(event.key)
+        if isinstance(event, Failed):
+            raise SystemExit(f"{job.architecture.choices}: {event.reason}")
+        line = {
+            "architecture": job.architecture.to_json(),
+            "seed": job.seed,
+            "parameters": event.parameters,
+            "psnr_db": event.psnr_db,
+            "ssim": event.ssim,
+            "curve": event.curve,
+            "seconds": event.seconds,
+        }
+        with path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The lines of `train`'s file; none where there is no file."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def pack(options: argparse.Namespace) -> None:
+    config = load_config(STUDY)
+    trained = defaultdict(list)
+    for line in read(options.file):
+        trained[line["architecture"]].append(line)
+    rows = []
+    for architecture in config.search_space().every():
+        lines = trained[architecture.to_json()]
+        if not {line["seed"] for line in lines}.issuperset(range(options.seeds)):
+            raise SystemExit(f"not every seed of {architecture.choices} is there")
+        rows.append(_row(architecture, lines, options.budgets))
+    table = TrainedTable(
+        task=config.task,
+        space=config.space.name,
+        choices={name: tuple(values) for name, values in config.space.choices.items()},
+        training=config.training.model_dump(mode="json", exclude_unset=True, exclude={"steps"}),
+        data=config.data.model_dump(mode="json", exclude={"root"}),
+        provenance=_provenance(options),
+        rows=tuple(rows),
+    )
+    write_table(options.table, table)
+    print(f"{options.table}: {len(rows)} architectures, {options.table.stat().st_size} bytes")
+
+
+def _row(
+    architecture: Architecture, lines: Sequence[dict[str, Any]], budgets: Sequence[int]
+) -> Row:
+    runs = {(budget, line["seed"]): _run(line, budget) for line in lines for budget in budgets}
+    return Row(architecture, lines[0]["parameters"], runs)
+
+
+def _run(line: dict[str, Any], budget: int) -> Run:
+    """What a training of `budget` steps gave, or would have: SSIM only of the whole one."""
+    curve = tuple((step, psnr_db) for step, psnr_db in line["curve"] if step <= budget)
+    whole = budget == line["curve"][-1][0]
+    ssim = line["ssim"] if whole else float("nan")
+    return Run(curve[-1][1], ssim, curve, _cpu_seconds(line, budget))
+
+
+def _cpu_seconds(line: dict[str, Any], budget: int) -> float:
+    """The run's CPU time, shared out as its wall time was: steps and evaluations up to `budget`."""
+    seconds, curve = line["seconds"], line["curve"]
+    share = budget / curve[-1][0]
+    evaluations = sum(step <= budget for step, _ in curve) / len(curve)
+    left_out = (1 - share) * seconds["steps"] + (1 - evaluations) * seconds["validate"]
+    return float(round(seconds["cpu"] * (1 - left_out / seconds["total"]), 3))
+
+
+def _provenance(options: argparse.Namespace) -> dict[str, str]:
+    return {
+        "date": str(date.today()),
+        "machine": f"{platform.machine()}, {options.machine}",
+        "tensorflow": version("tensorflow"),
+        "seconds": "CPU time of one run on one thread",
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True)
+    training = commands.add_parser("train")
+    training.add_argument("file", type=Path)
+    training.add_argument("--workers", type=int, default=2)
+    training.add_argument("--first", type=int, help="how many architectures, of a random order")
+    training.set_defaults(call=train)
+    packing = commands.add_parser("pack")
+    packing.add_argument("file", type=Path)
+    packing.add_argument("table", type=Path)
+    packing.add_argument("--budgets", type=int, nargs="+", default=[75, 200, 600])
+    packing.add_argument("--machine", default="2 shared cores")
+    packing.set_defaults(call=pack)
+    for command in (training, packing):
+        command.add_argument("--seeds", type=int, default=2)
+    options = parser.parse_args()
+    options.call(options)
+
+
+if __name__ == "__main__":
+    main()
