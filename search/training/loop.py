@@ -22,8 +22,8 @@ from spaces.ops.keras_backend import Network
 from .closed_form import fit_output_layers
 from .data import TrainingData, Validation
 from .goal import Goal, goals
+from .optimizer import make_optimizer
 from .recipe import Recipe
-from .schedule import Schedule, learning_rates
 from .ssim import ssim
 from .tricks import Sight
 
@@ -96,7 +96,7 @@ def train(
     first = next(batches)
     stages = goals(recipe, model, first[0], teacher=teacher, seed=seed)
     variables = _variables(model, stages)
-    optimizer = _optimizer(recipe)
+    optimizer = make_optimizer(recipe)
     optimizer.build(variables)
     clock.lap("initialise")
     predict = _predictor(model)
@@ -144,19 +144,6 @@ def _first_crops(recipe: Recipe, data: TrainingData, seed: int) -> tuple[np.ndar
         augment=False,
     )
     return next(iter(draws))
-
-
-def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Adam by the recipe's schedule, with gradient clipping and weight averaging."""
-    averaging = (
-        {"use_ema": True, "ema_momentum": recipe.ema_momentum} if recipe.ema_momentum else {}
-    )
-    return keras.optimizers.Adam(
-        Schedule(learning_rates(recipe)),
-        global_clipnorm=recipe.clip_norm,
-        weight_decay=recipe.weight_decay or None,
-        **averaging,
-    )
 
 
 def _variables(model: Network, stages: Sequence[Goal]) -> list[Any]:

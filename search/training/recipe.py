@@ -115,6 +115,9 @@ class Recipe(_Part):
         description="of each perceptual loss: a file, or 'imagenet' to let Keras download it",
     )
     learning_rate: float = Field(2e-3, gt=0, lt=1)
+    full_rate_inputs: int | None = Field(
+        None, ge=1, description="kernels that sum over more inputs learn more slowly: muP"
+    )
     schedule: Literal["cosine", "steps", "restarts", "constant"] = "cosine"
     halvings: int = Field(4, ge=1, le=100, description="of the learning rate, schedule: steps")
     warmup_steps: int = Field(20, ge=0)

@@ -1,0 +1,130 @@
+"""The tabular benchmark for other packages' algorithms, each in an environment of its own.
+
+Nothing but the standard library is needed. A peer's script defines methods, functions of
+(study, generator seed), and hands them to `main`:
+
+    python benchmarks/peers/with_syne_tune.py lookup.json runs.jsonl --repetitions 20
+
+`lookup.json` is written by `search_efficiency.py lookup`, which compares the results, too. What
+makes no difference to an architecture (the second level's width of a network of one) is ignored,
+and asking again for an architecture that was trained costs nothing, as in our own studies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+MOST_ASKED = 5000
+"""Proposals of a study, repeated ones included, after which a method is given up."""
+
+
+class FinishedError(Exception):
+    """The study has all its trials."""
+
+
+class Study:
+    """One study of a method: it asks for PSNR and run time and is charged for each training."""
+
+    def __init__(self, document: Mapping[str, Any], seed: int, trials: int) -> None:
+        self.choices: dict[str, list[Any]] = document["choices"]
+        self.trials = trials
+        self._seed = seed % len(document["seeds"])
+        self._known = {
+            json.dumps(entry["choices"], sort_keys=True): entry
+            for entry in document["architectures"]
+        }
+        self._names = sorted({name for entry in self._known.values() for name in entry["choices"]})
+        self._fixed = self._fixed_choices()
+        self._trained: set[str] = set()
+        self._asked = 0
+        self._spent_s = 0.0
+        self._began_s = time.process_time()
+        self.results: list[list[float | None]] = []
+
+    def _fixed_choices(self) -> dict[str, Any]:
+        return {
+            name: entry["choices"][name]
+            for entry in self._known.values()
+            for name in entry["choices"]
+            if name not in self.choices
+        }
+
+    def entry(self, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The architecture of a configuration, which may hold more than the architecture has."""
+        wanted = {**self._fixed, **{name: config[name] for name in self.choices}}
+        if wanted["levels"] == 0:
+            deeper = ("stacks", "down", "up", "skip", "width_1", "convs_1", "attention_1")
+            wanted = {name: value for name, value in wanted.items() if name not in deeper}
+        wanted.pop("stem" if wanted["packing"] == 2 else "stem_packed")
+        key = json.dumps(wanted, sort_keys=True)
+        return key, self._known[key]
+
+    def psnr_and_runtime(self, config: Mapping[str, Any]) -> tuple[float, float]:
+        """Train in full: PSNR in dB, and the run time in ms. Raises FinishedError."""
+        *_, (_, psnr_db) = self.curve(config)
+        return self.finish(config, psnr_db)
+
+    def curve(self, config: Mapping[str, Any]) -> list[tuple[int, float]]:
+        """(step, PSNR in dB) at every rung, the last one of the whole training."""
+        return [tuple(point) for point in self._run(config)["curve"]]
+
+    def runtime_ms(self, config: Mapping[str, Any]) -> float:
+        """Predicted; free of charge."""
+        return float(self.entry(config)[1]["runtime_ms"])
+
+    def finish(
+        self, config: Mapping[str, Any], psnr_db: float | None, share: float = 1.0
+    ) -> tuple[float, float]:
+        """Charge for a training, or for the share of it that was done. Raises FinishedError."""
+        key, entry = self.entry(config)
+        self._asked += 1
+        if key not in self._trained:
+            self._trained.add(key)
+            self._spent_s += share * self._run(config)["seconds"]
+            cpu_s = self._spent_s + time.process_time() - self._began_s
+            self.results.append([psnr_db, round(entry["runtime_ms"], 4), round(cpu_s, 2)])
+        if len(self.results) >= self.trials or self._asked >= MOST_ASKED:
+            raise FinishedError
+        return (math.nan if psnr_db is None else psnr_db), float(entry["runtime_ms"])
+
+    def _run(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        run: dict[str, Any] = self.entry(config)[1]["runs"][self._seed]
+        return run
+
+
+def score(psnr_db: float, runtime_ms: float) -> float:
+    """log2 of the challenge score, up to its constant."""
+    return 2 * psnr_db - math.log2(runtime_ms)
+
+
+Method = Callable[[Study, int], None]
+"""(study, seed): asks the study until it raises FinishedError."""
+
+
+def main(methods: Mapping[tuple[str, str], Method]) -> None:
+    """Run `methods`, by (name, objective), and append a line for each repetition."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("lookup", type=Path)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--repetitions", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=100)
+    options = parser.parse_args()
+    document = json.loads(options.lookup.read_text())
+    lines = options.file.read_text().splitlines() if options.file.exists() else []
+    done = {tuple(json.loads(line)[:3]) for line in lines}
+    for (name, objective), method in methods.items():
+        for repetition in range(options.repetitions):
+            if (name, objective, repetition) in done:
+                continue
+            study = Study(document, repetition, options.trials)
+            with contextlib.suppress(FinishedError):
+                method(study, repetition)
+            with options.file.open("a") as file:
+                file.write(json.dumps([name, objective, repetition, study.results]) + "\n")
