@@ -1,7 +1,7 @@
 """The tabular benchmark: every architecture of a small space, trained for real.
 
-    python benchmarks/trained_table.py train runs.jsonl --seeds 2 --workers 2
-    python benchmarks/trained_table.py pack runs.jsonl trained_isp.jsonl.gz
+    python benchmarks/trained_table.py train benchmarks/trained_table_runs.jsonl --seeds 2 --workers 2
+    python benchmarks/trained_table.py pack benchmarks/trained_table_runs.jsonl trained_isp.jsonl.gz
 
 `train` runs what `trained_table.yaml` describes, each architecture with every seed, and appends a
 line for each run; what stands in the file is not run again, so it may be stopped at any time. One

@@ -25,8 +25,8 @@ MOST_ASKED = 5000
 """Proposals of a study, repeated ones included, after which a method is given up."""
 
 
-class FinishedError(Exception):
-    """The study has all its trials."""
+class FinishedError(BaseException):
+    """The study has all its trials. No Exception: tuners take those for a failed training."""
 
 
 class Study:
