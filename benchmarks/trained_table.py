@@ -1,6 +1,6 @@
 """The tabular benchmark: every architecture of a small space, trained for real.
 
-    python benchmarks/trained_table.py train benchmarks/trained_table_runs.jsonl --seeds 2 --workers 2
+    python benchmarks/trained_table.py train benchmarks/trained_table_runs.jsonl --seeds 2
     python benchmarks/trained_table.py pack benchmarks/trained_table_runs.jsonl trained_isp.jsonl.gz
 
 `train` runs what `trained_table.yaml` describes, each architecture with every seed, and appends a
