@@ -27,12 +27,13 @@ from pathlib import Path
 
 import numpy as np
 from scipy.stats import kendalltau
+from trainings import train_all
 
 from latency import LatencyOracle, load_profile
 from latency.validation import spearman
 from search.data.sample import prepare_sample
 from search.study.estimate import estimate, infeasible_reason
-from search.study.job import DataSource, Failed, Job, Rung
+from search.study.job import DataSource, Failed, Job, Trained
 from search.study.pool import LocalPool
 from search.tasks import TASKS
 from search.training.recipe import Recipe
@@ -83,41 +84,35 @@ def measure(options: argparse.Namespace) -> None:
     ]
     print(f"{len(plan)} runs to do, {len(done)} are there", flush=True)
     with tempfile.TemporaryDirectory() as folder, LocalPool(options.workers) as pool:
-        jobs = {}
-        for number, (architecture, runtime_ms, steps, seed) in enumerate(plan):
-            recipe = Recipe.model_validate({"steps": steps, **options.recipe})
-            job = Job(
-                str(number), architecture, recipe, data, seed, Path(folder) / str(number),
-                threads=pool.threads,
-            )  # fmt: skip
-            jobs[job.key] = (job, runtime_ms)
-            pool.start(job)
-            if not pool.free:
-                _record(pool, jobs, options)
-        while pool.busy:
-            _record(pool, jobs, options)
+        jobs = [
+            Job(
+                str(number), architecture,
+                Recipe.model_validate({"steps": steps, **options.recipe}),
+                data, seed, Path(folder) / str(number), threads=pool.threads,
+            )
+            for number, (architecture, _, steps, seed) in enumerate(plan)
+        ]  # fmt: skip
+        for job, outcome in train_all(pool, jobs):
+            runtime_ms = plan[int(job.key)][1]
+            with options.file.open("a") as file:
+                file.write(_line(job, outcome, runtime_ms, options.label) + "\n")
 
 
-def _record(
-    pool: LocalPool, jobs: dict[str, tuple[Job, float]], options: argparse.Namespace
-) -> None:
-    for event in pool.wait():
-        assert not isinstance(event, Rung)
-        job, runtime_ms = jobs.pop(event.key)
-        failed = isinstance(event, Failed)
-        line = {
+def _line(job: Job, outcome: Trained | Failed, runtime_ms: float, label: str) -> str:
+    failed = isinstance(outcome, Failed)
+    return json.dumps(
+        {
             "architecture": job.architecture.to_json(),
             "digest": job.architecture.digest,
             "runtime_ms": runtime_ms,
-            "label": options.label,
+            "label": label,
             "steps": job.recipe.steps,
             "seed": job.seed,
-            "psnr_db": None if failed else event.psnr_db,
-            "cost_s": 0.0 if failed else event.seconds["total"],
-            "problem": event.reason if failed else None,
+            "psnr_db": None if failed else outcome.psnr_db,
+            "cost_s": 0.0 if failed else outcome.seconds["total"],
+            "problem": outcome.reason if failed else None,
         }
-        with options.file.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+    )
 
 
 def read(path: Path) -> Iterator[Run]:

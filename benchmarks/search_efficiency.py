@@ -25,6 +25,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ import numpy as np
 
 from search.objective import log2_score
 from search.replay import Row, TrainedTable, read_table, replay, study_of
-from search.samplers.improvement import hypervolume
+from search.report.hypervolume import Point, hypervolume_history
 from search.study.estimate import Estimate
 from spaces.architecture import Architecture
 
@@ -119,9 +120,9 @@ def read(path: Path) -> Iterator[Study]:
 
 def lookup(options: argparse.Namespace) -> None:
     table = read_table(options.table)
-    known = estimates(table)
+    known, space = estimates(table), study_of(table, trials=1).search_space()
     document = {
-        "choices": {name: list(v) for name, v in table.choices.items() if len(v) > 1},
+        "choices": [[c.name, c.values, dict(c.when)] for c in space.choices],
         "seeds": table.seeds,
         "architectures": [
             {
@@ -137,7 +138,7 @@ def lookup(options: argparse.Namespace) -> None:
 
 def _run_of(row: Row, steps: int, seed: int) -> dict[str, Any]:
     run = row.runs[steps, seed]
-    return {"psnr_db": run.psnr_db, "curve": run.curve, "seconds": run.seconds}
+    return {"curve": run.curve, "seconds": run.seconds}
 
 
 def estimates(table: TrainedTable) -> dict[Architecture, Estimate]:
@@ -150,14 +151,15 @@ def compare(options: argparse.Namespace) -> None:
     table = read_table(options.table)
     slowest = max(known.runtime_ms for known in estimates(table).values())
     worst_db = min(run.psnr_db for row in table.rows for run in row.runs.values())
-    reference = worst_db, float(np.log2(slowest)) + 0.1
+    reference = float(np.log2(slowest)) + 0.1, worst_db
     studies = defaultdict(list)
     for study in read(options.file):
         studies[study.objective, study.method].append(study)
+    in_pareto = partial(hypervolumes, reference=reference)
     for objective in OBJECTIVES:
-        measure = best_scores if objective == "score" else hypervolumes
+        measure = best_scores if objective == "score" else in_pareto
         of_random = studies[objective, "random"]
-        random_ends = [measure(s, reference)[: options.trials][-1] for s in of_random]
+        random_ends = [measure(s)[: options.trials][-1] for s in of_random]
         if not random_ends:
             continue
         target = float(np.median(random_ends))
@@ -165,7 +167,7 @@ def compare(options: argparse.Namespace) -> None:
         print(f"{'method':34} studies reached  trials (quartiles)  CPU-s (quartiles)")
         for (of, method), repetitions in sorted(studies.items()):
             if of == objective:
-                _print_row(method, [_needed(s, measure(s, reference), target) for s in repetitions])
+                _print_row(method, [_needed(s, measure(s), target) for s in repetitions])
 
 
 def _print_row(method: str, needed: list[tuple[float, float]]) -> None:
@@ -189,7 +191,7 @@ def _needed(study: Study, reached: list[float], target: float) -> tuple[float, f
     return np.inf, np.inf
 
 
-def best_scores(study: Study, reference: tuple[float, float]) -> list[float]:
+def best_scores(study: Study) -> list[float]:
     """log2 of the best score after each trial, up to its constant."""
     scores = [
         -np.inf if t.psnr_db is None else log2_score(t.psnr_db, t.runtime_ms, log2_c=0.0)
@@ -198,15 +200,15 @@ def best_scores(study: Study, reference: tuple[float, float]) -> list[float]:
     return list(np.maximum.accumulate(scores))
 
 
-def hypervolumes(study: Study, reference: tuple[float, float]) -> list[float]:
+def hypervolumes(study: Study, reference: Point) -> list[float]:
     """Area above `reference` after each trial, in dB x octaves of run time."""
-    points: list[tuple[float, float]] = []
-    areas = []
-    for trial in study.trials:
-        if trial.psnr_db is not None:
-            points.append((trial.psnr_db, float(np.log2(trial.runtime_ms))))
-        areas.append(hypervolume(points, reference))
-    return areas
+    return hypervolume_history(
+        [
+            reference if t.psnr_db is None else (float(np.log2(t.runtime_ms)), t.psnr_db)
+            for t in study.trials
+        ],
+        reference,
+    )
 
 
 def main() -> None:

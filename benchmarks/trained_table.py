@@ -26,10 +26,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from trainings import train_all
+
 from search.config import load_config
 from search.replay import Row, Run, TrainedTable, write_table
 from search.study.data import prepare_data
-from search.study.job import Failed, Job, Rung
+from search.study.job import Failed, Job, Trained
 from search.study.pool import LocalPool
 from spaces.architecture import Architecture
 
@@ -52,39 +54,32 @@ def train(options: argparse.Namespace) -> None:
     ]
     print(f"{len(plan)} runs to do, {len(done)} are there", flush=True)
     with tempfile.TemporaryDirectory() as folder, LocalPool(options.workers) as pool:
-        jobs = {}
-        for number, (architecture, seed) in enumerate(plan):
-            job = Job(
+        jobs = [
+            Job(
                 str(number), architecture, config.training, data, seed, Path(folder) / str(number),
                 rungs=tuple(config.pruning.rungs), threads=1,
-            )  # fmt: skip
-            jobs[job.key] = job
-            pool.start(job)
-            while not pool.free:
-                _receive(pool, jobs, options.file)
-        while pool.busy:
-            _receive(pool, jobs, options.file)
+            )
+            for number, (architecture, seed) in enumerate(plan)
+        ]  # fmt: skip
+        for job, outcome in train_all(pool, jobs):
+            if isinstance(outcome, Failed):
+                raise SystemExit(f"{job.architecture.choices}: {outcome.reason}")
+            with options.file.open("a") as file:
+                file.write(_line(job, outcome) + "\n")
 
 
-def _receive(pool: LocalPool, jobs: dict[str, Job], path: Path) -> None:
-    for event in pool.wait():
-        if isinstance(event, Rung):
-            pool.answer(event.key, keep_going=True)
-            continue
-        job = jobs.pop(event.key)
-        if isinstance(event, Failed):
-            raise SystemExit(f"{job.architecture.choices}: {event.reason}")
-        line = {
+def _line(job: Job, outcome: Trained) -> str:
+    return json.dumps(
+        {
             "architecture": job.architecture.to_json(),
             "seed": job.seed,
-            "parameters": event.parameters,
-            "psnr_db": event.psnr_db,
-            "ssim": event.ssim,
-            "curve": event.curve,
-            "seconds": event.seconds,
+            "parameters": outcome.parameters,
+            "psnr_db": outcome.psnr_db,
+            "ssim": outcome.ssim,
+            "curve": outcome.curve,
+            "seconds": outcome.seconds,
         }
-        with path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+    )
 
 
 def read(path: Path) -> list[dict[str, Any]]:

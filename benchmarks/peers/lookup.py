@@ -33,70 +33,56 @@ class Study:
     """One study of a method: it asks for PSNR and run time and is charged for each training."""
 
     def __init__(self, document: Mapping[str, Any], seed: int, trials: int) -> None:
-        self.choices: dict[str, list[Any]] = document["choices"]
+        self._every_choice = document["choices"]
+        self.choices: dict[str, list[Any]] = {
+            name: values for name, values, _ in self._every_choice if len(values) > 1
+        }
         self.trials = trials
         self._seed = seed % len(document["seeds"])
         self._known = {
             json.dumps(entry["choices"], sort_keys=True): entry
             for entry in document["architectures"]
         }
-        self._names = sorted({name for entry in self._known.values() for name in entry["choices"]})
-        self._fixed = self._fixed_choices()
         self._trained: set[str] = set()
         self._asked = 0
         self._spent_s = 0.0
         self._began_s = time.process_time()
         self.results: list[list[float | None]] = []
 
-    def _fixed_choices(self) -> dict[str, Any]:
-        return {
-            name: entry["choices"][name]
-            for entry in self._known.values()
-            for name in entry["choices"]
-            if name not in self.choices
-        }
-
     def entry(self, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """The architecture of a configuration, which may hold more than the architecture has."""
-        wanted = {**self._fixed, **{name: config[name] for name in self.choices}}
-        if wanted["levels"] == 0:
-            deeper = ("stacks", "down", "up", "skip", "width_1", "convs_1", "attention_1")
-            wanted = {name: value for name, value in wanted.items() if name not in deeper}
-        wanted.pop("stem" if wanted["packing"] == 2 else "stem_packed")
-        key = json.dumps(wanted, sort_keys=True)
+        made: dict[str, Any] = {}
+        for name, values, when in self._every_choice:
+            if all(made.get(other) in allowed for other, allowed in when.items()):
+                made[name] = config.get(name, values[0])
+        key = json.dumps(made, sort_keys=True)
         return key, self._known[key]
 
     def psnr_and_runtime(self, config: Mapping[str, Any]) -> tuple[float, float]:
         """Train in full: PSNR in dB, and the run time in ms. Raises FinishedError."""
         *_, (_, psnr_db) = self.curve(config)
-        return self.finish(config, psnr_db)
+        self.finish(config, psnr_db)
+        return psnr_db, self.runtime_ms(config)
 
     def curve(self, config: Mapping[str, Any]) -> list[tuple[int, float]]:
         """(step, PSNR in dB) at every rung, the last one of the whole training."""
-        return [tuple(point) for point in self._run(config)["curve"]]
+        return [tuple(point) for point in self.entry(config)[1]["runs"][self._seed]["curve"]]
 
     def runtime_ms(self, config: Mapping[str, Any]) -> float:
         """Predicted; free of charge."""
         return float(self.entry(config)[1]["runtime_ms"])
 
-    def finish(
-        self, config: Mapping[str, Any], psnr_db: float | None, share: float = 1.0
-    ) -> tuple[float, float]:
+    def finish(self, config: Mapping[str, Any], psnr_db: float | None, share: float = 1.0) -> None:
         """Charge for a training, or for the share of it that was done. Raises FinishedError."""
         key, entry = self.entry(config)
         self._asked += 1
         if key not in self._trained:
             self._trained.add(key)
-            self._spent_s += share * self._run(config)["seconds"]
+            self._spent_s += share * entry["runs"][self._seed]["seconds"]
             cpu_s = self._spent_s + time.process_time() - self._began_s
             self.results.append([psnr_db, round(entry["runtime_ms"], 4), round(cpu_s, 2)])
         if len(self.results) >= self.trials or self._asked >= MOST_ASKED:
             raise FinishedError
-        return (math.nan if psnr_db is None else psnr_db), float(entry["runtime_ms"])
-
-    def _run(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        run: dict[str, Any] = self.entry(config)[1]["runs"][self._seed]
-        return run
 
 
 def score(psnr_db: float, runtime_ms: float) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ from syne_tune.optimizer.schedulers.single_fidelity_scheduler import SingleFidel
 POPULATION, TOURNAMENT = 12, 4
 GRACE, REDUCTION = 75, 3
 
+Measures = Callable[[float, float], dict[str, float]]
+"""What a scheduler is told of (PSNR in dB, run time in ms)."""
+
 
 def space_of(study: Study) -> dict[str, Any]:
     """Numbers as ordinals, names as categories."""
@@ -35,49 +39,51 @@ def space_of(study: Study) -> dict[str, Any]:
     }
 
 
+def as_score(psnr_db: float, runtime_ms: float) -> dict[str, float]:
+    """One objective, to be maximised."""
+    return {"score": score(psnr_db, runtime_ms)}
+
+
+def as_two(psnr_db: float, runtime_ms: float) -> dict[str, float]:
+    """Two objectives, to be minimised."""
+    return {"error": -psnr_db, "log2_ms": math.log2(runtime_ms)}
+
+
 def single(scheduler: Any, **settings: Any) -> Method:
-    """A scheduler of one objective: the score."""
+    """A scheduler of one objective."""
 
     def search(study: Study, seed: int) -> None:
-        asking = AskTellScheduler(
-            scheduler(
-                space_of(study), metric="score", do_minimize=False, random_seed=seed, **settings
-            )
+        made = scheduler(
+            space_of(study), metric="score", do_minimize=False, random_seed=seed, **settings
         )
-        while True:
-            trial = asking.ask()
-            asking.tell(trial, {"score": score(*study.psnr_and_runtime(trial.config))})
+        _to_the_end(study, made, as_score)
 
     return search
 
 
-def several(searcher: Any, **settings: Any) -> Method:
-    """A searcher of two objectives, both to be minimised."""
-
-    def search(study: Study, seed: int) -> None:
-        space = space_of(study)
-        scheduler = SingleFidelityScheduler(
-            space,
-            metrics=["error", "log2_ms"],
-            searcher=searcher(space, random_seed=seed, **settings),
-            random_seed=seed,
-        )
-        asking = AskTellScheduler(scheduler)
-        while True:
-            trial = asking.ask()
-            psnr_db, runtime_ms = study.psnr_and_runtime(trial.config)
-            asking.tell(trial, {"error": -psnr_db, "log2_ms": math.log2(runtime_ms)})
-
-    return search
+def mo_rea(study: Study, seed: int) -> None:
+    """Regularised evolution of two objectives, by non-dominated sorting."""
+    space = space_of(study)
+    searcher = MultiObjectiveRegularizedEvolution(
+        space, population_size=POPULATION, sample_size=TOURNAMENT, random_seed=seed
+    )
+    scheduler = SingleFidelityScheduler(
+        space, metrics=["error", "log2_ms"], searcher=searcher, random_seed=seed
+    )
+    _to_the_end(study, scheduler, as_two)
 
 
 def ehvi(study: Study, seed: int) -> None:
     """Expected hypervolume improvement by BoTorch."""
-    asking = AskTellScheduler(EHVI(space_of(study), ["error", "log2_ms"], random_seed=seed))
+    _to_the_end(study, EHVI(space_of(study), ["error", "log2_ms"], random_seed=seed), as_two)
+
+
+def _to_the_end(study: Study, scheduler: Any, measures: Measures) -> None:
+    """Every trial is trained in full."""
+    asking = AskTellScheduler(scheduler)
     while True:
         trial = asking.ask()
-        psnr_db, runtime_ms = study.psnr_and_runtime(trial.config)
-        asking.tell(trial, {"error": -psnr_db, "log2_ms": math.log2(runtime_ms)})
+        asking.tell(trial, measures(*study.psnr_and_runtime(trial.config)))
 
 
 def asha(study: Study, seed: int) -> None:
@@ -86,7 +92,7 @@ def asha(study: Study, seed: int) -> None:
         space_of(study), metric="score", time_attr="step", max_t=600, do_minimize=False,
         random_seed=seed, grace_period=GRACE, reduction_factor=REDUCTION,
     )  # fmt: skip
-    _in_rungs(study, seed, scheduler, lambda psnr_db, ms: {"score": score(psnr_db, ms)})
+    _in_rungs(study, seed, scheduler, as_score)
 
 
 def moasha(study: Study, seed: int) -> None:
@@ -95,12 +101,10 @@ def moasha(study: Study, seed: int) -> None:
         space_of(study), ["error", "log2_ms"], time_attr="step", max_t=600, random_seed=seed,
         grace_period=GRACE, reduction_factor=REDUCTION,
     )  # fmt: skip
-    _in_rungs(
-        study, seed, scheduler, lambda psnr_db, ms: {"error": -psnr_db, "log2_ms": math.log2(ms)}
-    )
+    _in_rungs(study, seed, scheduler, as_two)
 
 
-def _in_rungs(study: Study, seed: int, scheduler: Any, measures: Any) -> None:
+def _in_rungs(study: Study, seed: int, scheduler: Any, measures: Measures) -> None:
     np.random.seed(seed)  # noqa: NPY002 - which Syne Tune's brackets and samples draw from
     for number in range(10**6):
         config = scheduler.suggest().config
@@ -123,11 +127,7 @@ main(
         ("Syne Tune CQR", "score"): single(CQR),
         ("Syne Tune KDE (TPE)", "score"): single(TPE),
         ("Syne Tune ASHA", "score"): asha,
-        ("Syne Tune MO-REA", "pareto"): several(
-            MultiObjectiveRegularizedEvolution,
-            population_size=POPULATION,
-            sample_size=TOURNAMENT,
-        ),
+        ("Syne Tune MO-REA", "pareto"): mo_rea,
         ("Syne Tune MOASHA", "pareto"): moasha,
         ("Syne Tune BoTorch", "score"): single(BOTorch),
         ("Syne Tune EHVI", "pareto"): ehvi,
