@@ -9,7 +9,8 @@ training serves every budget of `--budgets`: the learning rate is constant, and 
 averaged weights are evaluated as they are at the end.
 
 `pack` writes the `TrainedTable` that `search.replay` reads. Seconds are CPU time, which other work
-on the machine does not inflate, up to the budget's last step and its evaluation.
+on the machine does not inflate, up to the budget's last step and its evaluation. `--probes` adds
+the PSNR at step 0, which the runs do not have, from the file of `proxies.py`.
 """
 
 from __future__ import annotations
@@ -123,16 +124,16 @@ def _run(line: dict[str, Any], budget: int) -> Run:
     curve = tuple((step, psnr_db) for step, psnr_db in line["curve"] if step <= budget)
     whole = budget == line["curve"][-1][0]
     ssim = line["ssim"] if whole else float("nan")
-    return Run(curve[-1][1], ssim, curve, _cpu_seconds(line, budget))
+    start_s, step_s = _cpu_seconds(line)
+    return Run(curve[-1][1], ssim, curve, round(start_s + budget * step_s, 3), round(start_s, 3))
 
 
-def _cpu_seconds(line: dict[str, Any], budget: int) -> float:
-    """The run's CPU time, shared out as its wall time was: steps and evaluations up to `budget`."""
-    seconds, curve = line["seconds"], line["curve"]
-    share = budget / curve[-1][0]
-    evaluations = sum(step <= budget for step, _ in curve) / len(curve)
-    left_out = (1 - share) * seconds["steps"] + (1 - evaluations) * seconds["validate"]
-    return float(round(seconds["cpu"] * (1 - left_out / seconds["total"]), 3))
+def _cpu_seconds(line: dict[str, Any]) -> tuple[float, float]:
+    """Before the first step, and of a step with its share of the evaluations: the run's CPU time
+    shared out as its wall time was."""
+    seconds = line["seconds"]
+    stepping = (seconds["steps"] + seconds["validate"]) / seconds["total"]
+    return seconds["cpu"] * (1 - stepping), seconds["cpu"] * stepping / line["curve"][-1][0]
 
 
 def _provenance(options: argparse.Namespace) -> dict[str, str]:

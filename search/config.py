@@ -65,7 +65,11 @@ class SamplerConfig(_Section):
 
 
 class PruningConfig(_Section):
-    """Stop candidates at `rungs` (training steps) that lie clearly behind what others had there."""
+    """Stop candidates at `rungs` (training steps) that lie clearly behind what others had there.
+
+    Rung 0 is before the first step: what the untrained network has with its output layers solved
+    in closed form.
+    """
 
     rungs: list[int] = Field(min_length=1)
     keep: float = Field(0.5, gt=0, le=1, description="share of candidates that passes a rung")
@@ -75,8 +79,8 @@ class PruningConfig(_Section):
     @field_validator("rungs")
     @classmethod
     def _ascending(cls, rungs: list[int]) -> list[int]:
-        if rungs != sorted(set(rungs)) or rungs[0] < 1:
-            raise ValueError("rungs must be ascending positive steps")
+        if rungs != sorted(set(rungs)) or rungs[0] < 0:
+            raise ValueError("rungs must be ascending steps from 0")
         return rungs
 
 
@@ -139,6 +143,8 @@ class StudyConfig(_Section):
         _check_training(self.training, TASKS[self.task])
         if self.pruning and self.pruning.rungs[-1] >= self.training.steps:
             raise ValueError("pruning.rungs must lie below training.steps")
+        if self.pruning and not self.pruning.rungs[0] and not self.training.closed_form_images:
+            raise ValueError("pruning.rungs: 0 needs a closed-form start to look at")
         try:
             SAMPLERS[self.sampler.name](self.sampling_context(), 0, **self.sampler.options)
         except TypeError as error:

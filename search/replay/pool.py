@@ -15,12 +15,13 @@ from .table import Run, TrainedTable
 
 @dataclass
 class _Replaying:
-    """A job that began at `began_s` of the clock and has passed or reached the rung `step`."""
+    """A job that began at `began_s` of the clock and has passed or reached the rung `step`, -1
+    for none."""
 
     job: Job
     run: Run
     began_s: float
-    step: int = 0
+    step: int = -1
 
 
 class ReplayPool(Pool[_Replaying]):
@@ -74,7 +75,7 @@ class ReplayPool(Pool[_Replaying]):
         else:
             step = job.recipe.steps
             event = self._ended(replaying, step)
-        self._push(replaying.began_s + step / job.recipe.steps * run.seconds, event)
+        self._push(replaying.began_s + run.seconds_at(step), event)
 
     def _ended(self, replaying: _Replaying, step: int) -> Trained:
         """At its last step, or pruned before."""
@@ -87,7 +88,7 @@ class ReplayPool(Pool[_Replaying]):
             ssim=None if pruned else run.ssim,
             pruned_at=step if pruned else None,
             parameters=self._table.parameters(job.architecture),
-            seconds={"total": step / job.recipe.steps * run.seconds},
+            seconds={"total": run.seconds_at(step)},
         )
 
     def _push(self, time_s: float, event: Event) -> None:

@@ -21,12 +21,18 @@ from spaces.architecture import Architecture, Value
 @dataclass(frozen=True)
 class Run:
     """One training: validation PSNR in dB, `curve` of (step, PSNR) at rungs and at the end, and
-    wall `seconds` on one thread of the machine that the table names."""
+    `seconds` on one thread of the machine that the table names, `start_s` of them before the
+    first step: what a trial costs that is pruned at once."""
 
     psnr_db: float
     ssim: float
     curve: tuple[tuple[int, float], ...]
     seconds: float
+    start_s: float = 0.0
+
+    def seconds_at(self, step: int) -> float:
+        """From the start of the run to `step`; its steps take equally long."""
+        return self.start_s + (self.seconds - self.start_s) * step / self.curve[-1][0]
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ def read_table(path: Path) -> TrainedTable:
 
 def _line(row: Row) -> str:
     runs = [
-        [steps, seed, run.psnr_db, run.ssim, run.seconds, run.curve]
+        [steps, seed, run.psnr_db, run.ssim, run.seconds, run.start_s, run.curve]
         for (steps, seed), run in sorted(row.runs.items())
     ]
     document = {
@@ -130,8 +136,8 @@ def _line(row: Row) -> str:
 def _row(line: str) -> Row:
     document = json.loads(line)
     runs = {
-        (steps, seed): Run(psnr_db, ssim, _curve(curve), seconds)
-        for steps, seed, psnr_db, ssim, seconds, curve in document["runs"]
+        (steps, seed): Run(psnr_db, ssim, _curve(curve), seconds, start_s)
+        for steps, seed, psnr_db, ssim, seconds, start_s, curve in document["runs"]
     }
     architecture = Architecture.from_json(document["architecture"])
     return Row(architecture, document["parameters"], runs)

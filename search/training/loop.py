@@ -72,7 +72,7 @@ def train(
     `teacher`: trained, where the recipe has one (`make_teacher`).
 
     At every step in `rungs` the averaged weights are evaluated on the first
-    `recipe.rung_images` validation images and `keep_going` decides.
+    `recipe.rung_images` validation images and `keep_going` decides; at 0 those of the start.
 
     Raises TrainingDivergedError on a loss that is not finite or has exploded.
     """
@@ -99,8 +99,18 @@ def train(
     optimizer = make_optimizer(recipe)
     optimizer.build(variables)
     clock.lap("initialise")
-    predict = _predictor(model)
+    predict, limit = _predictor(model), recipe.rung_images
     curve: list[tuple[int, float]] = []
+
+    def passes_rung(step: int) -> bool:
+        curve.append((step, float(np.mean(_evaluate(predict, data.validation, limit)[0]))))
+        clock.lap("validate")
+        passes = keep_going(*curve[-1])
+        clock.lap("wait")
+        return passes
+
+    if 0 in rungs and not passes_rung(0):
+        return Outcome(curve, pruned_at=0, seconds=clock.seconds)
     for step, (x, y) in enumerate(itertools.chain([first], batches), start=1):
         begins = [stage for stage in stages if stage.steps.start == step - 1]
         if begins:
@@ -111,12 +121,9 @@ def train(
             raise TrainingDivergedError(f"the loss became {loss:g} at step {step}")
         if step in rungs and step < recipe.steps:
             with averaged_weights(variables, optimizer):
-                psnr = float(np.mean(_evaluate(predict, data.validation, recipe.rung_images)[0]))
-            curve.append((step, psnr))
-            clock.lap("validate")
-            if not keep_going(step, psnr):
+                passes = passes_rung(step)
+            if not passes:
                 return Outcome(curve, pruned_at=step, seconds=clock.seconds)
-            clock.lap("wait")
     optimizer.finalize_variable_values(variables)
     psnrs, ssims = _evaluate(predict, data.validation, with_ssim=True)
     psnr = float(np.mean(psnrs))

@@ -48,6 +48,11 @@ def test_a_task_knows_its_phone_and_space():
         ({"sampler": {"name": "magic"}}, "no sampler called 'magic'; there are: .*random"),
         ({"sampler": {"name": "tpe", "options": {"speed": 3}}}, "sampler.options: .*'speed'"),
         ({"pruning": {"rungs": [30, 20]}}, "rungs must be ascending"),
+        ({"pruning": {"rungs": [-1, 20]}}, "rungs must be ascending"),
+        (
+            {"pruning": {"rungs": [0]}, "training": {"closed_form_images": 0}},
+            "0 needs a closed-form start",
+        ),
         ({"pruning": {"rungs": [10_000]}}, "pruning.rungs must lie below training.steps"),
         ({"objective": {"max_runtime_ms": 0}}, "objective.max_runtime_ms: .*greater than 0"),
         ({"evaluation": {"lpips": 3}}, "evaluation.lpips: Input is not a valid path"),

@@ -59,7 +59,17 @@ def test_same_seed_same_weights(data):
 
 
 def test_rungs_do_not_disturb_training(data):
-    assert run(data, fresh()).psnr_db == run(data, fresh(), rungs=(5, 10, 20)).psnr_db
+    assert run(data, fresh()).psnr_db == run(data, fresh(), rungs=(0, 5, 10, 20)).psnr_db
+
+
+def test_rung_0_sees_the_closed_form_start(data):
+    start = RECIPE.model_copy(update={"steps": 1, "learning_rate": 1e-12, "warmup_steps": 0})
+    unmoved = run(data, fresh(), start.model_copy(update={"rung_images": 1000}))
+    at_0 = run(data, fresh(), start.model_copy(update={"rung_images": 1000}), rungs=(0,))
+    assert at_0.curve[0] == (0, pytest.approx(unmoved.psnr_db, abs=1e-3))
+    pruned = run(data, fresh(), rungs=(0, 10), keep_going=lambda step, psnr_db: False)
+    assert pruned.pruned_at == 0
+    assert [step for step, _ in pruned.curve] == [0]
 
 
 def test_a_pruned_run_stops_at_its_rung(data):
