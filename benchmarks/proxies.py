@@ -1,6 +1,6 @@
 """What is known of a network before it is trained, and whether it ranks networks.
 
-    python benchmarks/proxies.py measure proxies.jsonl --seeds 2
+    python benchmarks/proxies.py measure proxies.jsonl --seeds 0 1
     python benchmarks/proxies.py rank trained_isp.jsonl.gz proxies.jsonl
 
 `measure` looks at every architecture of the tabular benchmark as each seed draws its weights and
@@ -63,7 +63,7 @@ def measure(options: argparse.Namespace) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
     data: dict[int, TrainingData] = {}
-    for seed in range(options.seeds):
+    for seed in options.seeds:
         for architecture in config.search_space().every():
             if (architecture.digest, seed) in done:
                 continue
@@ -228,7 +228,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True)
     measuring = commands.add_parser("measure")
     measuring.add_argument("file", type=Path)
-    measuring.add_argument("--seeds", type=int, default=2)
+    measuring.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     measuring.set_defaults(call=measure)
     ranking = commands.add_parser("rank")
     ranking.add_argument("table", type=Path)

@@ -11,7 +11,9 @@ sampler seed r and takes the table's trainings of seed r modulo the table's numb
 `lookup` writes the table for the scripts in `peers/`, which run in environments of their own and
 append lines of the same form. `compare` says what each method needed to reach the median of what
 random search has after `--trials` trials: of the best score in studies of the score, of the
-hypervolume (PSNR against log2 of run time, from the table's worst of both) in Pareto studies.
+hypervolume (PSNR against log2 of run time, from the table's worst of both) in Pareto studies. It
+says so twice: of the PSNR that the study saw, which the luckiest training decides, and of what
+the study chose by it (its best, its front), judged by the mean PSNR over the table's seeds.
 
 A trial is a training; asking again for an architecture that was trained costs nothing. CPU-seconds
 are those that the trainings took, as the table has them, and those of driver and sampler here.
@@ -23,8 +25,8 @@ import argparse
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ import numpy as np
 
 from search.objective import log2_score
 from search.replay import Row, TrainedTable, read_table, replay, study_of
-from search.report.hypervolume import Point, hypervolume_history
+from search.report.hypervolume import Point, hypervolume, hypervolume_history
 from search.study.estimate import Estimate
 from spaces.architecture import Architecture
 
@@ -137,8 +139,13 @@ def lookup(options: argparse.Namespace) -> None:
 
 
 def _run_of(row: Row, steps: int, seed: int) -> dict[str, Any]:
+    """With the PSNR after each rung's steps, and the seconds until then; without rung 0, which
+    only a study of ours can ask for."""
     run = row.runs[steps, seed]
-    return {"curve": run.curve, "seconds": run.seconds}
+    return {
+        "curve": [(step, psnr_db) for step, psnr_db in run.curve if step],
+        "seconds": {step: run.seconds_at(step) for step, _ in run.curve},
+    }
 
 
 def estimates(table: TrainedTable) -> dict[Architecture, Estimate]:
@@ -149,25 +156,46 @@ def estimates(table: TrainedTable) -> dict[Architecture, Estimate]:
 
 def compare(options: argparse.Namespace) -> None:
     table = read_table(options.table)
+    mean_db = _means(table)
     slowest = max(known.runtime_ms for known in estimates(table).values())
-    worst_db = min(run.psnr_db for row in table.rows for run in row.runs.values())
+    longest, seeds = table.budgets[-1], table.seeds
+    worst_db = min(row.runs[longest, seed].psnr_db for row in table.rows for seed in seeds)
     reference = float(np.log2(slowest)) + 0.1, worst_db
     studies = defaultdict(list)
     for study in read(options.file):
         studies[study.objective, study.method].append(study)
-    in_pareto = partial(hypervolumes, reference=reference)
-    for objective in OBJECTIVES:
-        measure = best_scores if objective == "score" else in_pareto
-        of_random = studies[objective, "random"]
-        random_ends = [measure(s)[: options.trials][-1] for s in of_random]
+    measures: list[tuple[str, str, Measure]] = [
+        ("score", "as seen", best_scores),
+        ("score", "mean over seeds", partial(judged_scores, mean_db=mean_db)),
+        ("pareto", "as seen", partial(hypervolumes, reference=reference)),
+        ("pareto", "mean over seeds",
+         partial(judged_hypervolumes, mean_db=mean_db, reference=reference)),
+    ]  # fmt: skip
+    for objective, judge, measure in measures:
+        random_ends = [measure(s)[: options.trials][-1] for s in studies[objective, "random"]]
         if not random_ends:
             continue
         target = float(np.median(random_ends))
-        print(f"\n{objective}: {target:.3f} is the median of random search after {options.trials}")
+        print(
+            f"\n{objective}, {judge}: {target:.3f} is the median of random search after "
+            f"{options.trials}"
+        )
         print(f"{'method':34} studies reached  trials (quartiles)  CPU-s (quartiles)")
         for (of, method), repetitions in sorted(studies.items()):
             if of == objective:
                 _print_row(method, [_needed(s, measure(s), target) for s in repetitions])
+
+
+def _means(table: TrainedTable) -> dict[float, float]:
+    """By the PSNR of a whole training the mean PSNR over its architecture's seeds; no two trainings
+    have the same to the last digit."""
+    longest, seeds = table.budgets[-1], table.seeds
+    found = {}
+    for row in table.rows:
+        of_seeds = [row.runs[longest, seed].psnr_db for seed in seeds]
+        found.update(dict.fromkeys(of_seeds, float(np.mean(of_seeds))))
+    assert len(found) == len(table.rows) * len(seeds)
+    return found
 
 
 def _print_row(method: str, needed: list[tuple[float, float]]) -> None:
@@ -191,24 +219,64 @@ def _needed(study: Study, reached: list[float], target: float) -> tuple[float, f
     return np.inf, np.inf
 
 
+Measure = Callable[[Study], list[float]]
+"""What a study has after each of its trials."""
+
+
 def best_scores(study: Study) -> list[float]:
     """log2 of the best score after each trial, up to its constant."""
-    scores = [
-        -np.inf if t.psnr_db is None else log2_score(t.psnr_db, t.runtime_ms, log2_c=0.0)
-        for t in study.trials
-    ]
-    return list(np.maximum.accumulate(scores))
+    return list(np.maximum.accumulate([_score(t) for t in study.trials]))
+
+
+def judged_scores(study: Study, mean_db: dict[float, float]) -> list[float]:
+    """The same of the architecture that has the best score, by its mean PSNR."""
+    found, best = [], None
+    for trial in study.trials:
+        if best is None or _score(trial) > _score(best):
+            best = trial
+        found.append(_score(_judged(best, mean_db)))
+    return found
+
+
+def _judged(trial: Trained, mean_db: dict[float, float]) -> Trained:
+    return trial if trial.psnr_db is None else replace(trial, psnr_db=mean_db[trial.psnr_db])
+
+
+def _score(trial: Trained) -> float:
+    if trial.psnr_db is None:
+        return -np.inf
+    return log2_score(trial.psnr_db, trial.runtime_ms, log2_c=0.0)
 
 
 def hypervolumes(study: Study, reference: Point) -> list[float]:
     """Area above `reference` after each trial, in dB x octaves of run time."""
-    return hypervolume_history(
-        [
-            reference if t.psnr_db is None else (float(np.log2(t.runtime_ms)), t.psnr_db)
-            for t in study.trials
-        ],
-        reference,
-    )
+    return hypervolume_history([_point(t, reference) for t in study.trials], reference)
+
+
+def judged_hypervolumes(study: Study, mean_db: dict[float, float], reference: Point) -> list[float]:
+    """The same of the architectures on the front, by their mean PSNRs."""
+    found: list[float] = []
+    front: list[Trained] = []
+    for trial in study.trials:
+        if trial.psnr_db is None or any(_dominates(other, trial) for other in front):
+            found.append(found[-1] if found else 0.0)
+            continue
+        front = [trial, *(other for other in front if not _dominates(trial, other))]
+        points = [_point(_judged(other, mean_db), reference) for other in front]
+        found.append(hypervolume(points, reference))
+    return found
+
+
+def _dominates(one: Trained, other: Trained) -> bool:
+    assert one.psnr_db is not None
+    assert other.psnr_db is not None
+    return one.psnr_db >= other.psnr_db and one.runtime_ms <= other.runtime_ms
+
+
+def _point(trial: Trained, reference: Point) -> Point:
+    if trial.psnr_db is None:
+        return reference
+    return float(np.log2(trial.runtime_ms)), trial.psnr_db
 
 
 def main() -> None:

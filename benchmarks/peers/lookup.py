@@ -65,20 +65,23 @@ class Study:
         return psnr_db, self.runtime_ms(config)
 
     def curve(self, config: Mapping[str, Any]) -> list[tuple[int, float]]:
-        """(step, PSNR in dB) at every rung, the last one of the whole training."""
+        """(step, PSNR in dB) at every rung, the last one that of the whole training."""
         return [tuple(point) for point in self.entry(config)[1]["runs"][self._seed]["curve"]]
 
     def runtime_ms(self, config: Mapping[str, Any]) -> float:
         """Predicted; free of charge."""
         return float(self.entry(config)[1]["runtime_ms"])
 
-    def finish(self, config: Mapping[str, Any], psnr_db: float | None, share: float = 1.0) -> None:
-        """Charge for a training, or for the share of it that was done. Raises FinishedError."""
+    def finish(
+        self, config: Mapping[str, Any], psnr_db: float | None, step: int | None = None
+    ) -> None:
+        """Charge for a training, whole or until the rung `step`. Raises FinishedError."""
         key, entry = self.entry(config)
+        run = entry["runs"][self._seed]
         self._asked += 1
         if key not in self._trained:
             self._trained.add(key)
-            self._spent_s += share * entry["runs"][self._seed]["seconds"]
+            self._spent_s += run["seconds"][str(step or run["curve"][-1][0])]
             cpu_s = self._spent_s + time.process_time() - self._began_s
             self.results.append([psnr_db, round(entry["runtime_ms"], 4), round(cpu_s, 2)])
         if len(self.results) >= self.trials or self._asked >= MOST_ASKED:

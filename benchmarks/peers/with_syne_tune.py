@@ -117,7 +117,7 @@ def _in_rungs(study: Study, seed: int, scheduler: Any, measures: Measures) -> No
                 scheduler.on_trial_complete(trial, result)
                 study.finish(config, psnr_db)
             elif scheduler.on_trial_result(trial, result) == SchedulerDecision.STOP:
-                study.finish(config, None, share=step / curve[-1][0])
+                study.finish(config, None, step)
                 break
 
 

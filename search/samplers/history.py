@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -42,12 +43,12 @@ class Observation:
     psnr_db: float
     noise: float = 0.0
 
-    @property
+    @cached_property
     def log2_runtime(self) -> float:
         """Of the run time in ms."""
         return float(self.priced.measures[0])
 
-    @property
+    @cached_property
     def merit(self) -> float:
         """log2 of the score, up to its constant."""
         return log2_score(self.psnr_db, self.priced.runtime_ms, log2_c=0.0)

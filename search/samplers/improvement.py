@@ -7,7 +7,6 @@ one dimension.
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
@@ -55,15 +54,6 @@ def staircase(
         if log2_ms < slowest and psnr_db > steps[-1][1]:
             steps.append((log2_ms, psnr_db))
     return steps
-
-
-def hypervolume(front: list[tuple[float, float]], reference: tuple[float, float]) -> float:
-    """The dominated area above `reference`, in dB x octaves."""
-    above = [*staircase(front, reference)[1:], (reference[1], reference[0])]
-    return sum(
-        (end - start) * (height - reference[0])
-        for (start, height), (end, _) in itertools.pairwise(above)
-    )
 
 
 def _normal_cdf(z: Floats) -> Floats:

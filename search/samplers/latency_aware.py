@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import optuna
@@ -19,9 +20,9 @@ from .history import Observation, Priced
 from .improvement import expected_hypervolume_improvement, expected_improvement, staircase
 from .proposing import ProposingSampler
 from .registry import SAMPLERS
-from .surrogate import Floats, Points, Surrogate, choose_settings, fit
+from .surrogate import Floats, Points, Settings, Surrogate, choose_settings, fit
 
-FIRST_DRAWN, DRAWN_PER_TRIAL, MOST_DRAWN = 300, 5, 1000
+FIRST_DRAWN, DRAWN_PER_TRIAL, MOST_DRAWN = 300, 3, 1000
 """Random architectures that are ranked: so many at first, so many more for each observation, and
 at most so many at a time, the youngest."""
 MOST_TRIED = 5_000
@@ -30,8 +31,9 @@ PARENTS = 8
 """Of the best: their children are ranked beside the random ones."""
 BEST_OBSERVED, LAST_OBSERVED = 100, 200
 """Observations that the surrogate is given: its cost grows with the cube of their number."""
-SETTLED_BY = 60
-"""Observations, the last ones, by which the surrogate's settings are chosen."""
+SETTLED_BY, SETTLED_FOR = 60, 5
+"""Observations, the last ones, by which the surrogate's settings are chosen; and for how many more
+they hold once there are so many."""
 
 
 class LatencyAwareSampler(ProposingSampler):
@@ -82,13 +84,12 @@ class LatencyAwareSampler(ProposingSampler):
             return None
         last = observations[-LAST_OBSERVED:]
         given = [*_best(observations[:-LAST_OBSERVED], BEST_OBSERVED, several), *last]
-        surrogate = self._surrogate(given)
-        known = _points([observation.priced for observation in given])
-        smooth, _ = surrogate.predict(known)
+        surrogate = self._surrogate(given, _settings(_settling(observations)))
         candidates = _points(pool)
         mean, deviation = surrogate.predict(candidates)
         promise = _hypervolume_promise if several else _score_promise
-        gains = promise(mean, deviation, _log2_runtime(candidates), smooth, _log2_runtime(known))
+        smooth, known = surrogate.smooth[: len(given)], surrogate.points.measures[: len(given), 0]
+        gains = promise(mean, deviation, _log2_runtime(candidates), smooth, known)
         return pool[int(np.argmax(gains))]
 
     def _new(self, pool: list[Priced]) -> list[Priced]:
@@ -102,12 +103,10 @@ class LatencyAwareSampler(ProposingSampler):
         children = (child for family in families for child in self._context.children(*family))
         return list({child.architecture: child for child in children}.values())
 
-    def _surrogate(self, given: list[Observation]) -> Surrogate:
+    def _surrogate(self, given: list[Observation], settings: Settings) -> Surrogate:
         points = _points([observation.priced for observation in given])
         values = np.array([observation.psnr_db for observation in given])
         noises = np.array([observation.noise for observation in given])
-        few = slice(-SETTLED_BY, None)
-        settings = choose_settings(Points(points.choices[few], points.measures[few]), values[few])
         surrogate = fit(points, values, noises, settings)
         running = self._context.history.running
         if not running:
@@ -125,6 +124,20 @@ class LatencyAwareSampler(ProposingSampler):
 def latency_aware(context: Context, seed: int, *, startup: int = 10) -> optuna.samplers.BaseSampler:
     """Ranks a pool by expected improvement: PSNR from a surrogate, run time from the oracle."""
     return LatencyAwareSampler(context, seed, startup)
+
+
+def _settling(observations: list[Observation]) -> tuple[Observation, ...]:
+    """Those by which the settings are chosen: the same ones for `SETTLED_FOR` trials."""
+    end = len(observations)
+    if end > SETTLED_BY:
+        end -= end % SETTLED_FOR
+    return tuple(observations[max(0, end - SETTLED_BY) : end])
+
+
+@lru_cache(8)
+def _settings(observations: tuple[Observation, ...]) -> Settings:
+    values = np.array([observation.psnr_db for observation in observations])
+    return choose_settings(_points([observation.priced for observation in observations]), values)
 
 
 def _score_promise(

@@ -48,6 +48,15 @@ def test_the_posterior_is_the_textbooks(extra):
     np.testing.assert_allclose(deviation, np.sqrt(variance * (1 - explained)), rtol=1e-5)
 
 
+@pytest.mark.parametrize("extra", [0.0, 0.3])
+def test_smoothed_observations_are_the_mean_there(extra):
+    known = some_points(12)
+    values = 25 + np.random.default_rng(2).standard_normal(12)
+    surrogate = fit(known, values, np.full(12, extra), SETTINGS)
+    np.testing.assert_allclose(surrogate.smooth, surrogate.predict(known)[0], rtol=1e-6)
+    assert not np.allclose(surrogate.smooth, values)
+
+
 def test_noise_is_told_from_signal():
     points = some_points(60)
     smooth = points.measures[:, 0] + 0.5 * points.choices[:, 0]
