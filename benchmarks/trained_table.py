@@ -83,9 +83,13 @@ def _line(job: Job, outcome: Trained) -> str:
     )
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read(path: Path | None) -> list[dict[str, Any]]:
     """The lines of `train`'s file; none where there is no file."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return (
+        [json.loads(line) for line in path.read_text().splitlines()]
+        if path and path.exists()
+        else []
+    )
 
 
 def pack(options: argparse.Namespace) -> None:
@@ -93,11 +97,15 @@ def pack(options: argparse.Namespace) -> None:
     trained = defaultdict(list)
     for line in read(options.file):
         trained[line["architecture"]].append(line)
+    probes = {(line["digest"], line["seed"]): line for line in read(options.probes)}
     rows = []
     for architecture in config.search_space().every():
         lines = trained[architecture.to_json()]
         if not {line["seed"] for line in lines}.issuperset(range(options.seeds)):
             raise SystemExit(f"not every seed of {architecture.choices} is there")
+        for line in lines if probes else ():
+            probe_db = probes[architecture.digest, line["seed"]]["values"]["ridge_probe"]
+            line["curve"] = [[0, probe_db], *line["curve"]]
         rows.append(_row(architecture, lines, options.budgets))
     table = TrainedTable(
         task=config.task,
@@ -158,6 +166,7 @@ def main() -> None:
     packing = commands.add_parser("pack")
     packing.add_argument("file", type=Path)
     packing.add_argument("table", type=Path)
+    packing.add_argument("--probes", type=Path, help="of proxies.py measure")
     packing.add_argument("--budgets", type=int, nargs="+", default=[75, 200, 600])
     packing.add_argument("--machine", default="2 shared cores")
     packing.set_defaults(call=pack)
