@@ -39,7 +39,7 @@ from search.report.hypervolume import Point, hypervolume, hypervolume_history
 from search.study.estimate import Estimate
 from spaces.architecture import Architecture
 
-RUNGS = {"rungs": [75, 200, 400], "keep": 0.34, "warm_up_trials": 4}
+RUNGS = {"rungs": [200, 400]}
 OURS: dict[str, dict[str, Any]] = {
     "random": {"sampler": {"name": "random"}},
     "tpe": {"sampler": {"name": "tpe"}},
@@ -47,6 +47,10 @@ OURS: dict[str, dict[str, Any]] = {
     "evolution": {"sampler": {"name": "evolution"}},
     "latency_aware": {"sampler": {"name": "latency_aware"}},
     "latency_aware, rungs": {"sampler": {"name": "latency_aware"}, "pruning": RUNGS},
+    "latency_aware, rung 0 too": {
+        "sampler": {"name": "latency_aware"},
+        "pruning": {"rungs": [0, 200, 400]},
+    },
     "random, rungs": {"sampler": {"name": "random"}, "pruning": RUNGS},
     "tpe, rungs": {"sampler": {"name": "tpe"}, "pruning": RUNGS},
 }

@@ -19,6 +19,9 @@ from spaces.space import SearchSpace
 
 FEWEST_AT_RUNG = 3
 """Complete trials from which it is learned what a pruned one would have gained."""
+_TILT = 0.5
+"""By how much a dB more at a rung is believed, before any trial, to change the gain from there:
+standard deviation, in dB. What is behind at a rung gains more than what is ahead."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,32 @@ class Observation:
     def merit(self) -> float:
         """log2 of the score, up to its constant."""
         return log2_score(self.psnr_db, self.priced.runtime_ms, log2_c=0.0)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """PSNR in dB gained after a rung: a straight line of the PSNR there, and the variance in dB^2
+    around it."""
+
+    at_db: float
+    gain_db: float
+    tilt: float
+    variance: float
+
+    def expected_db(self, psnr_db: float) -> float:
+        """Of a trial with `psnr_db` at the rung."""
+        return self.gain_db + self.tilt * (psnr_db - self.at_db)
+
+
+def fitted_gain(points: Sequence[tuple[float, float]]) -> Gain:
+    """By ridge regression over at least three (PSNR at the rung, gain) in dB."""
+    at_db, gain_db = (statistics.fmean(values) for values in zip(*points, strict=True))
+    offsets = [(x - at_db, g - gain_db) for x, g in points]
+    variance = sum(g * g for _, g in offsets) / (len(points) - 1)
+    spread = sum(x * x for x, _ in offsets)
+    tilt = sum(x * g for x, g in offsets) / (spread + variance / _TILT**2 + 1e-12)
+    left = sum((g - tilt * x) ** 2 for x, g in offsets) / (len(points) - 1)
+    return Gain(at_db, gain_db, tilt, left)
 
 
 @dataclass
@@ -98,22 +127,20 @@ class History:
         by_number = {number: observation for number, (observation, _) in self._complete.items()}
         gains = {step: self._gains(step) for step in {step for _, step, _ in self._pruned.values()}}
         for number, (priced, step, psnr_db) in self._pruned.items():
-            gained = gains[step]
-            if gained is not None:
-                mean, variance = gained
-                by_number[number] = Observation(priced, psnr_db + mean, variance)
+            gain = gains[step]
+            if gain is not None:
+                expected_db = psnr_db + gain.expected_db(psnr_db)
+                by_number[number] = Observation(priced, expected_db, gain.variance)
         return [by_number[number] for number in sorted(by_number)]
 
-    def _gains(self, step: int) -> tuple[float, float] | None:
-        """Mean and variance of what complete trials gained after `step`; None of too few."""
-        gains = [
-            observation.psnr_db - curve[step]
+    def _gains(self, step: int) -> Gain | None:
+        """What complete trials gained after `step`; None of too few."""
+        points = [
+            (curve[step], observation.psnr_db - curve[step])
             for observation, curve in self._complete.values()
             if step in curve
         ]
-        if len(gains) < FEWEST_AT_RUNG:
-            return None
-        return statistics.fmean(gains), statistics.variance(gains)
+        return fitted_gain(points) if len(points) >= FEWEST_AT_RUNG else None
 
     def _add_complete(self, trial: FrozenTrial, priced: Priced) -> None:
         result = trial.user_attrs.get(RESULT, {})

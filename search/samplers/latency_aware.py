@@ -22,9 +22,11 @@ from .proposing import ProposingSampler
 from .registry import SAMPLERS
 from .surrogate import Floats, Points, Settings, Surrogate, choose_settings, fit
 
-FIRST_DRAWN, DRAWN_PER_TRIAL, MOST_DRAWN = 300, 3, 1000
-"""Random architectures that are ranked: so many at first, so many more for each observation, and
-at most so many at a time, the youngest."""
+DRAWN, NEW_PER_TRIAL = 1000, 3
+"""Random architectures that are ranked, the youngest drawn, and how many of them each observation
+replaces. Of a small space they should be nearly all."""
+FIRST_DRAWN = 300
+"""Among which the random ones of the start are."""
 MOST_TRIED = 5_000
 """Random architectures that are priced in search of one that may be trained: seconds."""
 PARENTS = 8
@@ -76,10 +78,10 @@ class LatencyAwareSampler(ProposingSampler):
         return None
 
     def _most_promising(self, observations: list[Observation], several: bool) -> Priced | None:
-        count = FIRST_DRAWN + DRAWN_PER_TRIAL * len(observations)
-        drawn = self._context.drawn(range(max(0, count - MOST_DRAWN), count))
+        first = NEW_PER_TRIAL * len(observations)
+        drawn = self._context.drawn(range(first, first + DRAWN))
         parents = _best(observations, PARENTS, several)
-        pool = self._new([*drawn, *self._children(parents)])
+        pool = self._new(_distinct([*drawn, *self._children(parents)]))
         if not pool:
             return None
         last = observations[-LAST_OBSERVED:]
@@ -97,11 +99,10 @@ class LatencyAwareSampler(ProposingSampler):
         return [p for p in pool if p.architecture not in self._context.history.proposed]
 
     def _children(self, parents: list[Observation]) -> list[Priced]:
-        """Of each of the parents and of each two, every architecture once."""
+        """Of each of the parents and of each two."""
         known = [observation.priced.architecture for observation in parents]
         families = [(one, None) for one in known] + list(itertools.combinations(known, 2))
-        children = (child for family in families for child in self._context.children(*family))
-        return list({child.architecture: child for child in children}.values())
+        return [child for family in families for child in self._context.children(*family)]
 
     def _surrogate(self, given: list[Observation], settings: Settings) -> Surrogate:
         points = _points([observation.priced for observation in given])
@@ -124,6 +125,10 @@ class LatencyAwareSampler(ProposingSampler):
 def latency_aware(context: Context, seed: int, *, startup: int = 10) -> optuna.samplers.BaseSampler:
     """Ranks a pool by expected improvement: PSNR from a surrogate, run time from the oracle."""
     return LatencyAwareSampler(context, seed, startup)
+
+
+def _distinct(pool: Sequence[Priced]) -> list[Priced]:
+    return list({priced.architecture: priced for priced in pool}.values())
 
 
 def _settling(observations: list[Observation]) -> tuple[Observation, ...]:
