@@ -12,8 +12,8 @@ appends a line for each; what stands in the file is not measured again:
   Proxies for Lightweight NAS", 2021, section 3.1), here behind the closed-form start.
 - `synflow`: log2 of the sum over weights of |w * dR/dw|, where R is the output's sum for inputs
   of ones and absolute weights (Tanaka et al., 2020, equations 2 and 3).
-- `naswot`: log-determinant of how many activations two crops switch alike (Mellor et al.,
-  "Neural Architecture Search without Training", 2021, section 3), per activation.
+- `naswot`: log-determinant of the share of activations that two crops switch alike (Mellor et al.,
+  "Neural Architecture Search without Training", 2021, section 3); minus infinity where all do.
 
 `rank` compares them, and what the oracle knows (run time, MACs, parameters), with the PSNR of the
 table's whole trainings: rank correlations over all, over the better half by PSNR, and what is
@@ -190,13 +190,16 @@ def rank(options: argparse.Namespace) -> None:
     )  # fmt: skip
     for column, name in enumerate(("runtime_ms", "gmac", "parameters", "kernels")):
         probed[name] = np.repeat(facts[:, column : column + 1], len(seeds), axis=1)
-    for step, _ in table.rows[0].runs[longest, seeds[0]].curve[:-1]:
+    steps = [step for step, _ in table.rows[0].runs[longest, seeds[0]].curve if step]
+    for step in steps[:-1]:
         probed[f"PSNR at step {step}"] = np.array(
             [[dict(row.runs[longest, s].curve)[step] for s in seeds] for row in table.rows]
         )
     costs = {name: [line["seconds"].get(name, 0.0) for line in lines.values()] for name in names}
     print(f"{'':20} {'all':>6} {'better half':>12} {'beyond the facts':>17} {'CPU-s':>7}")
-    for name, values in probed.items():
+    for name, infinite in probed.items():
+        finite = infinite[np.isfinite(infinite)]
+        values = np.maximum(infinite, finite.min())
         # One seed's value against the other seeds' PSNR: noise in common would flatter.
         pairs = [
             (values[:, s], np.delete(psnr_db, s, axis=1).mean(axis=1)) for s in range(len(seeds))

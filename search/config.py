@@ -60,7 +60,7 @@ class ObjectiveConfig(_Section):
 class SamplerConfig(_Section):
     """A registered sampler and its options."""
 
-    name: str = "tpe"
+    name: str = "latency_aware"
     options: dict[str, Any] = {}
 
 
