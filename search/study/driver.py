@@ -30,6 +30,8 @@ from .storage import create_or_resume
 
 PATIENCE = 500
 """Candidates in a row that may be infeasible or known before the search gives up."""
+STUCK = 20
+"""Of them so many are the sampler's, the others random: TPE would propose its best for ever."""
 
 
 def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
@@ -94,8 +96,8 @@ class _Search:
         return self.pool.free > 0 and planned < self.config.trials and not self.exhausted
 
     def _start_next(self) -> None:
-        for _ in range(PATIENCE):
-            asked = self.ledger.ask()
+        for in_vain in range(PATIENCE):
+            asked = self.ledger.ask(at_random=in_vain >= STUCK)
             known = self.study_run.estimate(asked.architecture)
             record = self.ledger.judge(asked, known)
             if record is None:

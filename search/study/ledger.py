@@ -14,7 +14,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from search.attributes import BASELINE, CANDIDATE, INDEX, RESULT
-from search.config import StudyConfig
+from search.config import SamplerConfig, StudyConfig
 from search.networks import zoo_architecture
 from search.objective import log2_score
 from search.samplers import SAMPLERS, Context
@@ -55,8 +55,8 @@ class Ledger:
 
     # -- asking ---------------------------------------------------------------
 
-    def ask(self) -> Asked:
-        """The next candidate: one that waits, or the sampler's proposal.
+    def ask(self, *, at_random: bool = False) -> Asked:
+        """The next candidate: one that waits, or the sampler's proposal, or a random one.
 
         The sampler is made anew from (study seed, index) for each, because Optuna stores no
         random state and a resumed study must go on as if it had never stopped.
@@ -64,7 +64,7 @@ class Ledger:
         waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         index = waiting[0].user_attrs[INDEX] if waiting else self._next_index
         seed = int(np.random.SeedSequence([self.config.seed, index]).generate_state(1)[0])
-        sampler = self.config.sampler
+        sampler = SamplerConfig(name="random") if at_random else self.config.sampler
         self.study.sampler = SAMPLERS[sampler.name](self._context, seed, **sampler.options)
         trial = self.study.ask()
         # Optuna asks a sampler lazily, and never for a trial whose choices are all given; NSGA-II

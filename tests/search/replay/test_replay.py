@@ -62,6 +62,13 @@ def test_a_study_may_train_by_a_smaller_budget(table):
         assert trial.psnr_db == table.run(trial.architecture, 100, 0).psnr_db
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "evolution", "latency_aware"])
+def test_a_search_goes_on_until_nearly_all_of_a_space_is_trained(table, sampler):
+    trials = len(table.rows) - 2
+    replayed = replay(table, study_of(table, trials=trials, sampler={"name": sampler}))
+    assert len({trial.architecture for _, trial in finished(replayed)}) == trials
+
+
 def test_what_the_table_lacks_is_said(table):
     with pytest.raises(UserError, match="no training of 60 steps"):
         replay(table, study_of(table, trials=2, training={"steps": 60}))
