@@ -102,15 +102,19 @@ def train(
     predict, limit = _predictor(model), recipe.rung_images
     curve: list[tuple[int, float]] = []
 
-    def passes_rung(step: int) -> bool:
+    def evaluate_at(step: int) -> None:
         curve.append((step, float(np.mean(_evaluate(predict, data.validation, limit)[0]))))
         clock.lap("validate")
-        passes = keep_going(*curve[-1])
-        clock.lap("wait")
-        return passes
 
-    if 0 in rungs and not passes_rung(0):
-        return Outcome(curve, pruned_at=0, seconds=clock.seconds)
+    def passes() -> bool:
+        answer = keep_going(*curve[-1])
+        clock.lap("wait")
+        return answer
+
+    if 0 in rungs:
+        evaluate_at(0)
+        if not passes():
+            return Outcome(curve, pruned_at=0, seconds=clock.seconds)
     for step, (x, y) in enumerate(itertools.chain([first], batches), start=1):
         begins = [stage for stage in stages if stage.steps.start == step - 1]
         if begins:
@@ -121,8 +125,8 @@ def train(
             raise TrainingDivergedError(f"the loss became {loss:g} at step {step}")
         if step in rungs and step < recipe.steps:
             with averaged_weights(variables, optimizer):
-                passes = passes_rung(step)
-            if not passes:
+                evaluate_at(step)
+            if not passes():
                 return Outcome(curve, pruned_at=step, seconds=clock.seconds)
     optimizer.finalize_variable_values(variables)
     psnrs, ssims = _evaluate(predict, data.validation, with_ssim=True)
