@@ -35,7 +35,7 @@ import numpy as np
 
 from search.objective import log2_score
 from search.replay import Row, TrainedTable, read_table, replay, study_of
-from search.report.hypervolume import Point, hypervolume, hypervolume_history
+from search.report.hypervolume import Point, front_history, hypervolume, hypervolume_history
 from search.study.estimate import Estimate
 from spaces.architecture import Architecture
 
@@ -259,22 +259,11 @@ def hypervolumes(study: Study, reference: Point) -> list[float]:
 
 def judged_hypervolumes(study: Study, mean_db: dict[float, float], reference: Point) -> list[float]:
     """The same of the architectures on the front, by their mean PSNRs."""
-    found: list[float] = []
-    front: list[Trained] = []
-    for trial in study.trials:
-        if trial.psnr_db is None or any(_dominates(other, trial) for other in front):
-            found.append(found[-1] if found else 0.0)
-            continue
-        front = [trial, *(other for other in front if not _dominates(trial, other))]
-        points = [_point(_judged(other, mean_db), reference) for other in front]
-        found.append(hypervolume(points, reference))
-    return found
-
-
-def _dominates(one: Trained, other: Trained) -> bool:
-    assert one.psnr_db is not None
-    assert other.psnr_db is not None
-    return one.psnr_db >= other.psnr_db and one.runtime_ms <= other.runtime_ms
+    # A pruned trial stands at the reference, the table's worst PSNR, where it adds no area.
+    return [
+        hypervolume([(cost, mean_db[psnr_db]) for cost, psnr_db in front], reference)
+        for front in front_history([_point(t, reference) for t in study.trials])
+    ]
 
 
 def _point(trial: Trained, reference: Point) -> Point:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 Point = tuple[float, float]
 """(cost, value): less cost and more value are better."""
@@ -25,12 +25,15 @@ def hypervolume(points: Iterable[Point], reference: Point) -> float:
 
 def hypervolume_history(points: Sequence[Point], reference: Point) -> list[float]:
     """The hypervolume of the first 1, 2, ..., n points."""
+    return [hypervolume(front, reference) for front in front_history(points)]
+
+
+def front_history(points: Iterable[Point]) -> Iterator[list[Point]]:
+    """The Pareto front of the first 1, 2, ..., n points, by cost."""
     front: list[Point] = []
-    history = []
     for point in points:
         front = _front([*front, point])
-        history.append(hypervolume(front, reference))
-    return history
+        yield front
 
 
 def _front(points: Sequence[Point]) -> list[Point]:

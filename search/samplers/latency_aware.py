@@ -90,7 +90,9 @@ class LatencyAwareSampler(ProposingSampler):
         candidates = _points(pool)
         mean, deviation = surrogate.predict(candidates)
         promise = _hypervolume_promise if several else _score_promise
-        smooth, known = surrogate.smooth[: len(given)], surrogate.points.measures[: len(given), 0]
+        # Behind the observations stand the running trials.
+        smooth = surrogate.smooth[: len(given)]
+        known = _log2_runtime(surrogate.points)[: len(given)]
         gains = promise(mean, deviation, _log2_runtime(candidates), smooth, known)
         return pool[int(np.argmax(gains))]
 
