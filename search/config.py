@@ -15,6 +15,7 @@ from search.samplers import SAMPLERS, Context
 from search.study.estimate import Estimate, estimate
 from search.tasks import TASKS, Task
 from search.training.recipe import BOKEH_NAMES, Recipe, can_be_had
+from search.training.reuse.recipe import Reuse
 from spaces import SPACES
 from spaces.architecture import Architecture, Value
 from spaces.space import SearchSpace
@@ -112,6 +113,7 @@ class StudyConfig(_Section):
     trials: int = Field(ge=1, le=1_000_000)
     seed: int = Field(0, ge=0, lt=2**31)
     training: Recipe = Recipe()
+    reuse: Reuse | None = Field(None, description="weights that candidates start from")
     evaluation: EvaluationConfig = EvaluationConfig()
     pruning: PruningConfig | None = None
     finals: FinalsConfig | None = FinalsConfig()

@@ -64,6 +64,11 @@ def reduction(choices: Choices) -> int:
     return int(choices["packing"]) * (2 if choices.get("stem") == "strided3" else 1)
 
 
+def family(block: str) -> str:
+    """What blocks have in common that differ in the size of their kernels alone: conv3, conv5."""
+    return block.rstrip("0123456789")
+
+
 def filters_of(choices: Choices) -> str:
     """The fixed filters beside the input, or "none"."""
     return str(choices.get("filters", "none"))
@@ -83,6 +88,12 @@ def finish_of(choices: Choices) -> list[str]:
 
 def unet(ops: Any, x: Any, choices: Choices, *, out_channels: int, scale: int) -> Any:
     """Build the network of `choices` on `x` [1, H, W, C] -> [1, scale*H, scale*W, out_channels]."""
+    # Networks that look at the image at different resolutions have no weight in common.
+    with ops.part(f"at_{reduction(choices)}"):
+        return _unet(ops, x, choices, out_channels, scale)
+
+
+def _unet(ops: Any, x: Any, choices: Choices, out_channels: int, scale: int) -> Any:
     shrink = reduction(choices)
     block = scale * shrink
     path = None
@@ -90,14 +101,18 @@ def unet(ops: Any, x: Any, choices: Choices, *, out_channels: int, scale: int) -
         # First, so that the head is written last and the delegate fuses the sum into it.
         # The kernel covers one input pixel around each output block, whatever the reduction.
         kernel, channels = shrink + 2, out_channels * block**2
-        path = ops.conv(x, channels, kernel, stride=shrink, init="zeros", name=GLOBAL_PATH)
+        with ops.part(GLOBAL_PATH):
+            path = ops.conv(x, channels, kernel, stride=shrink, init="zeros", name=GLOBAL_PATH)
     features = _body(ops, _stem(ops, x, choices), choices)
     gains = None
     if choices.get("gains"):
         # Before the head too, so that the delegate fuses the product into the image.
-        gains = ops.tap(colour_gains(ops, features, out_channels), GAINS)
+        with ops.part(GAINS):
+            gains = ops.tap(colour_gains(ops, features, out_channels), GAINS)
     head_kernel = 1 if choices["head"] == "conv1" else 3
-    y = ops.conv(features, out_channels * block**2, head_kernel, name=HEAD)
+    # A head beside a path from the input learns what is missing there, another one everything.
+    with ops.part(f"{HEAD}_{choices['global_path']}"):
+        y = ops.conv(features, out_channels * block**2, head_kernel, name=HEAD)
     if path is not None:
         y = ops.add(y, path)
     if block > 1:
@@ -105,7 +120,8 @@ def unet(ops: Any, x: Any, choices: Choices, *, out_channels: int, scale: int) -
     if choices["global_path"] == "residual":
         y = ops.add(y, x)
     if choices["head"] == "refine3":
-        y = ops.conv(y, out_channels, 3, init="identity")
+        with ops.part("refine"):
+            y = ops.conv(y, out_channels, 3, init="identity")
     if gains is not None:
         y = ops.multiply(y, gains)
     return TONE[tone_of(choices)].apply(ops, y)
@@ -120,36 +136,48 @@ def _stem(ops: Any, x: Any, choices: Choices) -> Any:
     if activation == "same":
         activation = choices["activation"]
     block = DOWN["strided"] if stem == "strided3" else FEATURES[stem]
-    return block(ops, x, choices["width_0"], activation)
+    with ops.part("stem"), ops.part(family(stem)):
+        return block(ops, x, choices["width_0"], activation)
 
 
 def _body(ops: Any, x: Any, choices: Choices) -> Any:
     """One plain level, or one or more hourglasses with a residual around each but the first."""
     if choices["levels"] == 0:
-        return _level(ops, x, choices, 0)
-    x = _hourglass(ops, x, choices)
-    for _ in range(choices["stacks"] - 1):
-        x = ops.add(_hourglass(ops, x, choices), x)
+        with ops.part("level_0"), ops.part("encoder"):
+            return _level(ops, x, choices, 0)
+    x = _hourglass(ops, x, choices, "")
+    for number in range(1, choices["stacks"]):
+        x = ops.add(_hourglass(ops, x, choices, f"_{number}"), x)
     return x
 
 
-def _hourglass(ops: Any, x: Any, choices: Choices) -> Any:
+def _hourglass(ops: Any, x: Any, choices: Choices, suffix: str) -> Any:
     levels = choices["levels"]
-    encoded = [_level(ops, x, choices, 0)]
+    encoder, decoder = "encoder" + suffix, "decoder" + suffix
+    with ops.part("level_0"), ops.part(encoder):
+        encoded = [_level(ops, x, choices, 0)]
     for level in range(1, levels + 1):
         down = DOWN[choices["down"]]
-        x = down(ops, encoded[-1], choices[f"width_{level}"], choices["activation"])
-        encoded.append(_level(ops, x, choices, level))
+        with ops.part(f"down_{level}"), ops.part(choices["down"] + suffix):
+            x = down(ops, encoded[-1], choices[f"width_{level}"], choices["activation"])
+        with ops.part(f"level_{level}"), ops.part(encoder):
+            encoded.append(_level(ops, x, choices, level))
     x = encoded[-1]
     for level in reversed(range(levels)):
-        x = UP[choices["up"]](ops, x, choices[f"width_{level}"])
+        with ops.part(f"up_{level}"), ops.part(choices["up"] + suffix):
+            x = UP[choices["up"]](ops, x, choices[f"width_{level}"])
         x = SKIP[choices["skip"]](ops, x, encoded[level])
-        x = _level(ops, x, choices, level)
+        with ops.part(f"level_{level}"), ops.part(decoder):
+            x = _level(ops, x, choices, level)
     return x
 
 
 def _level(ops: Any, x: Any, choices: Choices, level: int) -> Any:
     chosen = level_of(choices, level)
-    for _ in range(chosen.count):
-        x = FEATURES[chosen.block](ops, x, chosen.width, choices["activation"])
-    return x if chosen.attention == "none" else ATTENTION[chosen.attention](ops, x)
+    for number in range(chosen.count):
+        with ops.part(f"block_{number}"), ops.part(family(chosen.block)):
+            x = FEATURES[chosen.block](ops, x, chosen.width, choices["activation"])
+    if chosen.attention == "none":
+        return x
+    with ops.part(chosen.attention):
+        return ATTENTION[chosen.attention](ops, x)

@@ -7,7 +7,7 @@ import itertools
 from dataclasses import dataclass
 
 from search.errors import UserError
-from search.study.job import Event, Job, Rung, Trained
+from search.study.job import AnyJob, Event, Job, Rung, Trained
 from search.study.pool import Pool
 
 from .table import Run, TrainedTable
@@ -39,8 +39,10 @@ class ReplayPool(Pool[_Replaying]):
         self._order = itertools.count()
         self._coming: list[tuple[float, int, Event]] = []
 
-    def start(self, job: Job) -> None:
+    def start(self, job: AnyJob) -> None:
         """Start `job` now. UserError for what the table does not hold."""
+        if not isinstance(job, Job) or job.donor is not None:
+            raise UserError("the table's networks did not start from others' weights")
         run = self._table.run(job.architecture, job.recipe.steps, job.seed)
         unknown = set(job.rungs) - {step for step, _ in run.curve}
         if unknown:

@@ -6,16 +6,18 @@ import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from search.config import StudyConfig
 from search.errors import UserError
 from search.training.lpips_weights import read_lpips_weights
+from search.training.reuse.recipe import Parents, SuperNetwork
 from spaces.zoo import ZOO
 
 from .data import prepare_data
 from .directories import trial_directory
+from .donors import parent_of, super_network_file
 from .estimate import Estimate
 from .finals import run_finals
 from .job import Failed, Job, Rung, Trained
@@ -64,8 +66,11 @@ def search(run: StudyRun) -> None:
 
 @dataclass(frozen=True)
 class _Training:
+    """`parent`: number of the trial whose weights it started from."""
+
     asked: Asked
     known: Estimate
+    parent: int | None
 
 
 class _Search:
@@ -128,8 +133,15 @@ class _Search:
             threads=self.pool.threads,
             lpips=self.config.evaluation.lpips,
         )
+        parent = None
+        match self.config.reuse:
+            case Parents():
+                parent = parent_of(asked.architecture, self.ledger.complete, self.config)
+                job = replace(job, donor=parent.file if parent else None)
+            case SuperNetwork():
+                job = replace(job, donor=super_network_file(self.config))
         self.pool.start(job)
-        self.running[key] = _Training(asked, known)
+        self.running[key] = _Training(asked, known, parent.trial if parent else None)
         self.observer.started(key, known)
 
     def _at_rung(self, event: Rung) -> None:
@@ -147,7 +159,7 @@ class _Search:
         if isinstance(event, Failed):
             record = self.ledger.failed(trial, event)
         else:
-            record = self.ledger.trained_ok(trial, training.known, event)
+            record = self.ledger.trained_ok(trial, training.known, event, training.parent)
         self.observer.trial(record)
         self._progress()
 

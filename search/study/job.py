@@ -11,7 +11,9 @@ from typing import Literal
 
 from search.data.folders import Broken, DatasetName
 from search.training.recipe import Recipe
+from search.training.reuse.recipe import SuperNetwork
 from spaces.architecture import Architecture
+from spaces.space import SearchSpace
 
 DatasetKind = Literal["sample"] | DatasetName
 
@@ -33,12 +35,22 @@ class DataSource:
 
 
 @dataclass(frozen=True)
+class DonorFile:
+    """Weights to start from: those of a trained `architecture`, or, where that is None, a file of
+    `save_donor`."""
+
+    path: Path
+    architecture: Architecture | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """Train `architecture` by `recipe` from `seed`; artifacts go to `directory`.
 
     `key` names the job among the running ones. `rungs` are the steps at which the
     worker reports and waits for the word to go on. `threads` is its share of the cores.
-    `lpips`: a file of its weights, where that is to be measured too.
+    `lpips`: a file of its weights, where that is to be measured too. `donor`: whose weights it
+    starts from, where it has them.
     """
 
     key: str
@@ -50,6 +62,33 @@ class Job:
     rungs: tuple[int, ...] = ()
     threads: int = 1
     lpips: Path | None = None
+    donor: DonorFile | None = None
+
+
+@dataclass(frozen=True)
+class SuperNetworkJob:
+    """Train a super-network of `space` and leave its weights at `path`; otherwise as `Job`.
+
+    At the rungs it reports the PSNR of the largest network.
+    """
+
+    key: str
+    space: SearchSpace
+    settings: SuperNetwork
+    recipe: Recipe
+    data: DataSource
+    seed: int
+    path: Path
+    rungs: tuple[int, ...] = ()
+    threads: int = 1
+
+    @property
+    def directory(self) -> Path:
+        """Where its log goes."""
+        return self.path.parent
+
+
+AnyJob = Job | SuperNetworkJob
 
 
 @dataclass(frozen=True)
@@ -66,7 +105,8 @@ class Trained:
     """A run that ended as it should: `psnr_db` is None where it was pruned at `pruned_at`.
 
     `curve`: (step, PSNR in dB). `seconds`: wall time by phase, and "total";
-    "cpu" is the time of all threads.
+    "cpu" is the time of all threads. `inherited`: share of the weights, 0 to 1, that were another
+    network's at the start.
     """
 
     key: str
@@ -77,6 +117,7 @@ class Trained:
     parameters: int
     seconds: dict[str, float]
     lpips: float | None = None
+    inherited: float | None = None
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ class Ledger:
         self._context = context
         self.space = context.space
         self.trained = 0
+        self.complete: list[TrialRecord] = []
         self._next_index = 0
         self._seen: dict[str, int] = {}
         self._at_rungs: dict[int, list[AtRung]] = {}
@@ -102,10 +103,14 @@ class Ledger:
         self._at_rungs.setdefault(step, []).append(at)
         return others
 
-    def trained_ok(self, trial: optuna.Trial, known: Estimate, outcome: Trained) -> TrialRecord:
-        """Record a run that completed or was pruned."""
+    def trained_ok(
+        self, trial: optuna.Trial, known: Estimate, outcome: Trained, parent: int | None = None
+    ) -> TrialRecord:
+        """Record a run that completed or was pruned; `parent`: the trial whose weights it had."""
         self.trained += 1
         measured: dict[str, Any] = {"curve": outcome.curve, "seconds": outcome.seconds}
+        if outcome.inherited is not None:
+            measured |= {"inherited": outcome.inherited, "parent": parent}
         if outcome.psnr_db is None:
             return self._end(
                 trial, "pruned", f"behind the others at step {outcome.pruned_at}", measured
@@ -114,7 +119,9 @@ class Ledger:
         measured |= {"psnr_db": outcome.psnr_db, "ssim": outcome.ssim, "log2_score": value}
         if outcome.lpips is not None:
             measured["lpips"] = outcome.lpips
-        return self._end(trial, "complete", None, measured)
+        record = self._end(trial, "complete", None, measured)
+        self.complete.append(record)
+        return record
 
     def failed(self, trial: optuna.Trial, failure: Failed) -> TrialRecord:
         """Record a run that failed; the study goes on."""
@@ -175,6 +182,8 @@ class Ledger:
     def _note(self, record: TrialRecord) -> None:
         self._next_index = max(self._next_index, record.index + 1)
         self.trained += record.status in TRAINED
+        if record.status == "complete":
+            self.complete.append(record)
         if record.architecture and record.status not in ("duplicate", "interrupted", "waiting"):
             self._seen.setdefault(record.architecture.digest, record.number)
         if record.estimate and record.status in ("complete", "pruned"):

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 from search.errors import UserError
 
-from .job import Event, Failed, Job, Prevented, Rung
+from .job import AnyJob, Event, Failed, Prevented, Rung
 
 PRELOAD = "search.study.preload"
 ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -24,7 +24,7 @@ ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 @dataclass
 class _Running:
-    job: Job
+    job: AnyJob
     process: BaseProcess
     pipe: Connection
 
@@ -56,7 +56,7 @@ class Pool(ABC, Generic[Running]):
         return bool(self._running)
 
     @abstractmethod
-    def start(self, job: Job) -> None:
+    def start(self, job: AnyJob) -> None:
         """Start `job`."""
 
     @abstractmethod
@@ -87,7 +87,7 @@ class LocalPool(Pool[_Running]):
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self, job: Job) -> None:
+    def start(self, job: AnyJob) -> None:
         """Start `job` in a fresh process."""
         with _ending_signals_blocked():
             forkserver.ensure_running()
@@ -151,7 +151,7 @@ def _ending_signals_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _child(job: Job, pipe: Connection) -> None:
+def _child(job: AnyJob, pipe: Connection) -> None:
     # Imported here, so that the driver can name this function without TensorFlow.
     from .worker import main
 

@@ -10,18 +10,24 @@ from search.data.alignment import best_aligned
 from search.errors import UserError
 from search.networks import zoo_architecture
 from search.training.published import teacher_recipe
+from search.training.reuse.recipe import SuperNetwork
 
 from .data import open_pairs
 from .directories import preparation_directory
-from .job import Failed, Job
+from .donors import super_network_file
+from .job import Failed, Job, Rung, SuperNetworkJob
 from .run import StudyRun
+
+REPORTED_EVERY = 100
+"""Steps of a super-network."""
 
 
 def prepare_training(run: StudyRun) -> StudyRun:
     """The run with its recipe and data as every candidate gets them.
 
-    Pairs that the recipe does not keep are left out, its teacher is trained and has a file. Both
-    are made once; a resumed study finds them. Raises UserError where the teacher cannot be trained.
+    Pairs that the recipe does not keep are left out, its teacher is trained and has a file, and so
+    has the super-network. All are made once; a resumed study finds them. Raises UserError where one
+    cannot be trained.
     """
     if run.recipe.keep_pairs < 1:
         kept = replace(run.data, kept=_kept_pairs(run))
@@ -32,6 +38,8 @@ def prepare_training(run: StudyRun) -> StudyRun:
         weights = str(preparation_directory(run.config, "teacher") / WEIGHTS)
         taught = {"teacher": teacher.model_copy(update={"weights": weights})}
         run = replace(run, recipe=run.recipe.model_copy(update=taught))
+    if isinstance(run.config.reuse, SuperNetwork):
+        _train_super_network(run, run.config.reuse)
     return run
 
 
@@ -76,3 +84,33 @@ def _train_teacher(run: StudyRun, system: str) -> None:
     if isinstance(event, Failed):
         raise UserError(f"the teacher {system} could not be trained: {event.reason}")
     run.observer.stage(title, 1, 1)
+
+
+def _train_super_network(run: StudyRun, settings: SuperNetwork) -> None:
+    path = super_network_file(run.config).path
+    if path.exists():
+        return
+    title, steps = "Super-network", settings.steps
+    job = SuperNetworkJob(
+        title,
+        run.context.space,
+        settings,
+        run.recipe,
+        run.data,
+        run.config.seed,
+        path,
+        rungs=tuple(range(REPORTED_EVERY, steps, REPORTED_EVERY)),
+        threads=run.pool.all_threads,
+    )
+    run.observer.stage(title, 0, steps)
+    run.pool.start(job)
+    while True:
+        (event,) = run.pool.wait()
+        if isinstance(event, Rung):
+            run.observer.stage(title, event.step, steps)
+            run.pool.answer(event.key, keep_going=True)
+        elif isinstance(event, Failed):
+            raise UserError(f"the super-network could not be trained: {event.reason}")
+        else:
+            run.observer.stage(title, steps, steps)
+            return

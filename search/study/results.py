@@ -35,7 +35,9 @@ class TrialRecord:
 
     `psnr_db`, `ssim` on the study's validation set; `log2_score` from them and the
     predicted run time; all None unless complete. `curve`: (step, PSNR in dB). `lpips`: None
-    also where it was not asked for, as in `FinalRun` and `Finalist`.
+    also where it was not asked for, as in `FinalRun` and `Finalist`. `inherited`: share of the
+    weights, 0 to 1, that it started with from another network, of the trial `parent` or of a
+    super-network.
     """
 
     number: int
@@ -53,6 +55,8 @@ class TrialRecord:
     started: datetime | None
     ended: datetime | None
     lpips: float | None = None
+    inherited: float | None = None
+    parent: int | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +218,8 @@ def read_trial(trial: FrozenTrial) -> TrialRecord:
         started=trial.datetime_start,
         ended=trial.datetime_complete,
         lpips=result.get("lpips"),
+        inherited=result.get("inherited"),
+        parent=result.get("parent"),
     )
 
 

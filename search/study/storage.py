@@ -116,7 +116,7 @@ def identity(config: StudyConfig) -> dict[str, Any]:
     prices = json.dumps([asdict(profile.gpu), dict(profile.coefficients)], sort_keys=True)
     space = config.search_space()
     fixed = config.model_dump(
-        mode="json", include={"task", "device", "data", "objective", "seed", "training"}
+        mode="json", include={"task", "device", "data", "objective", "seed", "training", "reuse"}
     )
     fixed["data"].pop("root")
     return {
@@ -131,8 +131,8 @@ def _refuse_changes(config: StudyConfig, stored: dict[str, Any]) -> None:
     now = json.loads(json.dumps(identity(config)))
     # Read anew, so that a setting which did not exist then has the value that it now stands for.
     then = parse_config(stored["config"], f"the stored study {config.name}")
-    training = then.training.model_dump(mode="json")
-    changes = list(_differences(stored["identity"] | {"training": training}, now, ""))
+    today = then.model_dump(mode="json", include={"training", "reuse"})
+    changes = list(_differences(stored["identity"] | today, now, ""))
     if changes:
         shown = "; ".join(changes[:4]) + ("; ..." if len(changes) > 4 else "")
         raise UserError(

@@ -20,29 +20,33 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from search.artifacts import save_preview, save_weights
+from search.artifacts import read_weights, save_preview, save_weights
 from search.data.isp import quick_look
 from search.data.sample import evenly_spaced
 from search.errors import UserError
-from search.networks import candidate
+from search.networks import Candidate, candidate
 from search.training.data import TrainingData, training_data
-from search.training.loop import TrainingDivergedError, predict_images, train
+from search.training.loop import KeepGoing, TrainingDivergedError, predict_images, train
 from search.training.lpips import mean_lpips
+from search.training.reuse.inheritance import Inherited, donor_of, inherit
+from search.training.reuse.storage import load_donor, save_donor
+from search.training.reuse.super_network import train_super_network
 from search.training.teaching import make_teacher
 from spaces.ops.keras_backend import Network
+from spaces.wiring import wiring
 
 from .data import open_pairs
-from .job import Failed, Job, Prevented, Rung, Trained
+from .job import AnyJob, DonorFile, Failed, Job, Prevented, Rung, SuperNetworkJob, Trained
 
 PREVIEW_IMAGES = 3
 
 
-def main(job: Job, pipe: Connection) -> None:
+def main(job: AnyJob, pipe: Connection) -> None:
     """Run `job`, talking to the driver over `pipe`; never ends on a Rung."""
     _end_with_driver()
     try:
         _log_to(job.directory / "log.txt")
-        pipe.send(_run(job, pipe))
+        pipe.send(_run(job, pipe) if isinstance(job, Job) else _share(job, pipe))
     except TrainingDivergedError as error:
         pipe.send(Failed(job.key, str(error)))
     except (BrokenPipeError, EOFError):
@@ -58,35 +62,25 @@ def main(job: Job, pipe: Connection) -> None:
 
 def _run(job: Job, pipe: Connection) -> Trained:
     started = time.perf_counter()
-    tf.config.threading.set_intra_op_parallelism_threads(job.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(job.seed)
     network = candidate(job.architecture)
-    data = training_data(
-        open_pairs(job.data, "train"),
-        open_pairs(job.data, "val"),
-        network.input_channels,
-        encoding=job.recipe.encoding,
-        validation_images=job.data.validation_images,
-    )
+    data = _prepare(job, network.input_channels)
     model = Network(network.network, network.input_channels)
-
-    def keep_going(step: int, psnr_db: float) -> bool:
-        pipe.send(Rung(job.key, step, psnr_db))
-        answer: bool = pipe.recv()
-        return answer
-
+    recipe, inherited = job.recipe, None
+    if job.donor is not None:
+        inherited = _inherit(model, network, job.donor)
+        if inherited.head:
+            # Solving it again would forget what it learned beside its features.
+            recipe = recipe.model_copy(update={"closed_form_images": 0})
     outcome = train(
         model,
-        job.recipe,
+        recipe,
         data,
         seed=job.seed,
         residual=network.residual,
         tone=network.tone,
         teacher=make_teacher(job.recipe, data, seed=job.seed),
         rungs=job.rungs,
-        keep_going=keep_going,
+        keep_going=_ask(job, pipe),
     )
     lpips = None
     if outcome.psnr_db is not None:
@@ -107,7 +101,68 @@ def _run(job: Job, pipe: Connection) -> Trained:
         parameters=model.deployed().count_params(),
         seconds={phase: round(value, 4) for phase, value in seconds.items()},
         lpips=lpips,
+        inherited=None if inherited is None else inherited.share,
     )
+
+
+def _share(job: SuperNetworkJob, pipe: Connection) -> Trained:
+    started = time.perf_counter()
+    outcome = train_super_network(
+        job.space,
+        job.recipe,
+        job.settings,
+        _prepare(job, job.space.input_channels),
+        seed=job.seed,
+        rungs=job.rungs,
+        keep_going=_ask(job, pipe),
+    )
+    save_donor(job.path, outcome.donor)
+    return Trained(
+        key=job.key,
+        curve=tuple(outcome.curve),
+        psnr_db=outcome.curve[-1][1],
+        ssim=None,
+        pruned_at=None,
+        parameters=sum(array.size for weights in outcome.donor.weights for array in weights),
+        seconds={"total": time.perf_counter() - started, "cpu": time.process_time()},
+    )
+
+
+def _prepare(job: AnyJob, input_channels: int) -> TrainingData:
+    """Threads and random state as `job` wants them, and its data."""
+    tf.config.threading.set_intra_op_parallelism_threads(job.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(job.seed)
+    return training_data(
+        open_pairs(job.data, "train"),
+        open_pairs(job.data, "val"),
+        input_channels,
+        encoding=job.recipe.encoding,
+        validation_images=job.data.validation_images,
+    )
+
+
+def _ask(job: AnyJob, pipe: Connection) -> KeepGoing:
+    """Report a rung and wait for the driver's word."""
+
+    def keep_going(step: int, psnr_db: float) -> bool:
+        pipe.send(Rung(job.key, step, psnr_db))
+        answer: bool = pipe.recv()
+        return answer
+
+    return keep_going
+
+
+def _inherit(model: Network, network: Candidate, file: DonorFile) -> Inherited:
+    layers = wiring(network.network, network.input_channels)
+    if file.architecture is None:
+        return inherit(model, layers, load_donor(file.path))
+    other = candidate(file.architecture)
+    parent = Network(other.network, other.input_channels)
+    parent.set_weights(read_weights(file.path))
+    parent_layers = wiring(other.network, other.input_channels)
+    return inherit(model, layers, donor_of(parent, parent_layers))
 
 
 def _preview(model: Network, data: TrainingData) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ finds one. Nothing is added to the deployed graph.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from spaces.blocks.colour import TONE
 from spaces.ops.keras_backend import Network
 from spaces.unet import GAINS, GLOBAL_PATH, HEAD
 
+OUTPUT_LAYERS = (HEAD, GLOBAL_PATH)
+"""By name, in the order in which they are solved for."""
 RIDGE = 1e-4
 """Ridge strength relative to the mean diagonal of the normal matrix."""
 ROUNDS = 4
@@ -32,7 +35,13 @@ SETTLING = 30
 
 
 def fit_output_layers(
-    model: Network, x: np.ndarray, y: np.ndarray, *, residual: bool, tone: str = "none"
+    model: Network,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    residual: bool,
+    tone: str = "none",
+    names: Sequence[str] = OUTPUT_LAYERS,
 ) -> None:
     """Set the weights of `model`'s named output layers to the best linear fit of (x, y).
 
@@ -40,18 +49,20 @@ def fit_output_layers(
     log MSE over images by iteratively reweighted ridge regression. With `residual` the network
     adds its input to the output, so the layers fit y - x. With a `tone` (of `TONE`) or gains in
     the network's end they fit what these make y of. A network that names no head is left as it is.
+    `names`: the layers to solve, the others being zero.
     """
     if HEAD not in model.named:
         return
     if model.non_trainable_variables:
         _settle(model, x)
-    layers = [model.named[name] for name in (HEAD, GLOBAL_PATH) if name in model.named]
+    names = [name for name in names if name in model.named]
     wanted = y - x if residual else TONE[tone].undo(y)
     parts = [
-        _equations(model, x[i : i + BATCH], wanted[i : i + BATCH]) for i in range(0, len(x), BATCH)
+        _equations(model, names, x[i : i + BATCH], wanted[i : i + BATCH])
+        for i in range(0, len(x), BATCH)
     ]
     design, targets = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    _assign(layers, _solve(design, targets))
+    _assign([model.named[name] for name in names], _solve(design, targets))
 
 
 def _settle(model: Network, x: np.ndarray) -> None:
@@ -79,10 +90,12 @@ def _stacked(array: np.ndarray) -> np.ndarray:
     return array.reshape(-1, array.shape[-1])
 
 
-def _equations(model: Network, x: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _equations(
+    model: Network, names: Sequence[str], x: np.ndarray, wanted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Patches that the layers see and what they should give, [images, rows, ...] each."""
     _, taps = model.taps(x)
-    patches = [_patches(taps[n], model.named[n]) for n in (HEAD, GLOBAL_PATH) if n in taps]
+    patches = [_patches(taps[name], model.named[name]) for name in names]
     ones = np.ones((*patches[0].shape[:2], 1), np.float32)
     design = np.concatenate([*patches, ones], axis=-1)
     channels = int(model.named[HEAD].kernel.shape[-1])

@@ -128,6 +128,17 @@ def _photograph(x: Any, y: Any, what: str) -> Any:
     return x[..., :3]
 
 
+def image_loss(recipe: Recipe) -> Callable[[Any, Any, Any], Any]:
+    """(x, y, prediction) -> the recipe's loss of the image alone."""
+    loss = _sight_loss(recipe.loss, _losses(recipe))
+    start = tf.constant(0)
+
+    def run(x: Any) -> Any:
+        raise AssertionError("losses of the image run no network")
+
+    return lambda x, y, prediction: loss(Sight(x, y, prediction, {}, run, start))
+
+
 def _sight_loss(choice: LossChoice, losses: Mapping[str, Loss]) -> Callable[[Sight], Any]:
     weights = weights_of(choice)
     pairwise = {name: weight for name, weight in weights.items() if name not in BOKEH_LOSSES}

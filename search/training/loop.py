@@ -90,7 +90,7 @@ def train(
         augment=recipe.augment,
     )
     if recipe.closed_form_images:
-        x, y = _first_crops(recipe, data, seed)
+        x, y = first_crops(recipe, data, seed)
         fit_output_layers(model, x, y, residual=residual, tone=tone)
     batches = iter(batches)
     first = next(batches)
@@ -143,7 +143,7 @@ def predict_images(model: Network, inputs: np.ndarray) -> np.ndarray:
     return np.clip(model(inputs, training=False).numpy(), 0.0, 1.0)
 
 
-def _first_crops(recipe: Recipe, data: TrainingData, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def first_crops(recipe: Recipe, data: TrainingData, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Crops for the closed-form start."""
     draws = train_batches(
         data.pairs,

@@ -9,6 +9,7 @@ one model serves every image size.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -28,6 +29,9 @@ _LAYER_NAME = "layer"
 
 CALL = r"\bop(\d+)/([^;]*)"
 """In the names of a model's TensorFlow ops: the number of the call, and the step within it."""
+
+PRELU_START = 0.25
+"""Slope of a fresh PReLU: one of zero would be folded into RELU by the converter."""
 
 _POINTWISE: dict[str, Callable[[Any], Any]] = {
     "relu": keras.ops.relu,
@@ -103,6 +107,10 @@ class KerasOps:
         self.taps[name] = x
         return x
 
+    def part(self, name: str) -> AbstractContextManager[None]:
+        """See `Ops.part`: layers are known by their order here."""
+        return nullcontext()
+
     def depthwise(self, x: Any, kernel: int = 3, *, stride: int = 1) -> Any:
         """See `Ops.depthwise`."""
         layer = self._layer(
@@ -126,8 +134,7 @@ class KerasOps:
         if kind == "linear":
             return x
         if kind == "prelu":
-            # A slope of zero would be folded into RELU by the converter.
-            start = keras.initializers.Constant(0.25)
+            start = keras.initializers.Constant(PRELU_START)
             layer = self._layer(
                 lambda: keras.layers.PReLU(alpha_initializer=start, shared_axes=[1, 2])
             )
@@ -309,6 +316,9 @@ class _InOrder:
 
     def __init__(self, ops: KerasOps) -> None:
         self._ops, self._calls = ops, 0
+
+    def part(self, name: str) -> AbstractContextManager[None]:
+        return self._ops.part(name)
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._ops, name)

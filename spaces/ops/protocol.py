@@ -10,6 +10,7 @@ agree op by op.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Literal, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -53,6 +54,10 @@ class Ops(Protocol[T]):
 
     def tap(self, x: T, name: str) -> T:
         """`x` itself, which training finds by `name`: features to distil or to judge."""
+        ...
+
+    def part(self, name: str) -> AbstractContextManager[None]:
+        """Name what is made within, so that layers of two networks compare: `spaces.wiring`."""
         ...
 
     def depthwise(self, x: T, kernel: int = 3, *, stride: int = 1) -> T:

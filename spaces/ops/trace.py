@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -85,6 +86,10 @@ class TraceOps:
     def tap(self, x: int, name: str) -> int:
         """See `Ops.tap`."""
         return x
+
+    def part(self, name: str) -> AbstractContextManager[None]:
+        """See `Ops.part`: a graph has no names."""
+        return nullcontext()
 
     def depthwise(self, x: int, kernel: int = 3, *, stride: int = 1) -> int:
         """See `Ops.depthwise`."""
