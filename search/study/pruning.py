@@ -21,6 +21,16 @@ class AtRung:
     runtime_ms: float
 
 
+def rungs_of(index: int, rule: PruningConfig) -> tuple[int, ...]:
+    """The rungs of the candidate of `index`: it is of bracket `index` modulo `brackets`, and each
+    bracket skips one rung more than the one before.
+
+    So that what starts slowly has a chance (Hyperband, Li et al. 2018); by the index, so that a
+    trial that is run again has the same rungs. At a rung those of all brackets are compared.
+    """
+    return tuple(rule.rungs[index % rule.brackets :])
+
+
 def passes(own: AtRung, others: Sequence[AtRung], rule: PruningConfig, *, pareto: bool) -> bool:
     """Whether a candidate goes on past a rung that `others` have reached before it.
 

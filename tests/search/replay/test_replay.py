@@ -56,6 +56,19 @@ def test_pruned_trainings_cost_their_share(table):
     assert replayed.trials[-1][0] == pytest.approx(spent_s)
 
 
+def test_brackets_skip_rungs_in_turns(table):
+    pruning = {"rungs": [50, 200], "keep": 0.3, "warm_up_trials": 2, "margin_db": 0.0}
+    config = study_of(
+        table, trials=12, pruning={**pruning, "brackets": 3}, sampler={"name": "random"}
+    )
+    trained = [t for _, t in replay(table, config).trials if t.status in ("complete", "pruned")]
+    for trial in trained:
+        reached = [step for step, _ in trial.curve]
+        assert reached == [50, 200, 400][trial.index % 3 :][: len(reached)]
+        assert trial.status == "pruned" or reached[-1] == 400
+    assert {t.index % 3 for t in trained if t.status == "pruned"} == {0, 1}
+
+
 def test_a_study_may_train_by_a_smaller_budget(table):
     config = study_of(table, trials=2, training={"steps": 100}, sampler={"name": "random"})
     for _, trial in finished(replay(table, config)):

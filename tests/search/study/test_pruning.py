@@ -1,7 +1,7 @@
 import pytest
 
 from search.config import PruningConfig
-from search.study.pruning import AtRung, passes
+from search.study.pruning import AtRung, passes, rungs_of
 
 RULE = PruningConfig(rungs=[100], keep=0.5, warm_up_trials=3, margin_db=0.2)
 OTHERS = [AtRung(26.0, 5.0), AtRung(25.0, 5.0), AtRung(24.0, 5.0)]
@@ -46,3 +46,16 @@ def test_nothing_is_pruned_while_there_is_little_to_compare_with(pareto):
 def test_keep_everything_prunes_only_what_is_beyond_the_worst():
     lenient = RULE.model_copy(update={"keep": 1.0})
     assert passes(AtRung(1.0, 5.0), OTHERS, lenient, pareto=False)
+
+
+@pytest.mark.parametrize(
+    ("brackets", "rungs"),
+    [
+        (1, [(75, 200), (75, 200), (75, 200), (75, 200)]),
+        (2, [(75, 200), (200,), (75, 200), (200,)]),
+        (3, [(75, 200), (200,), (), (75, 200)]),  # The third is never pruned.
+    ],
+)
+def test_each_bracket_skips_one_rung_more(brackets, rungs):
+    rule = PruningConfig(rungs=[75, 200], brackets=brackets)
+    assert [rungs_of(index, rule) for index in range(4)] == rungs
