@@ -153,7 +153,8 @@ def test_rungs_are_reported_and_prune(tiny_config, kind):
     assert results.trained == 6
     assert {("trial 0", 0), ("trial 0", 2)} <= set(recorder.rungs)
     pruned = [t for t in results.trials if t.status == "pruned"]
-    assert pruned
+    # With two objectives too few are complete to know how far a rung errs.
+    assert bool(pruned) == (kind == "score")
     assert all(t.psnr_db is None and t.curve[-1][0] in (0, 2, 4) for t in pruned)
 
 
