@@ -16,8 +16,9 @@ from search.samplers.history import fitted_gain
 
 FEWEST_COMPLETE = 10
 """Complete trials from which it is learned how far the PSNR at a rung errs about the end's."""
-_DEVIATIONS = 2
-"""Of that error, which a candidate has to be behind: measured in docs/experiments.md."""
+_DEVIATIONS = 3
+"""Of that error, by which a candidate has to be behind: both of two err. Measured in
+docs/experiments.md."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def passes(own: AtRung, others: Sequence[AtRung], rule: PruningConfig, *, pareto
 
 
 def learned_margin_db(others: Sequence[AtRung], least_db: float) -> float:
-    """How far PSNR at a rung may err about the end's: twice the standard deviation of what the
+    """How far PSNR at a rung may err about the end's: three standard deviations of what the
     complete ones of `others` gained from there, around the line fitted to it.
 
     At least `least_db`; infinite before `FEWEST_COMPLETE` are complete.
