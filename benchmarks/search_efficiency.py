@@ -40,6 +40,7 @@ from search.study.estimate import Estimate
 from spaces.architecture import Architecture
 
 RUNGS = {"rungs": [200, 400]}
+EARLY_RUNGS = {"rungs": [75, 200, 400]}
 OURS: dict[str, dict[str, Any]] = {
     "random": {"sampler": {"name": "random"}},
     "tpe": {"sampler": {"name": "tpe"}},
@@ -50,6 +51,15 @@ OURS: dict[str, dict[str, Any]] = {
     "latency_aware, rung 0 too": {
         "sampler": {"name": "latency_aware"},
         "pruning": {"rungs": [0, 200, 400]},
+    },
+    "latency_aware, rung 75 too": {"sampler": {"name": "latency_aware"}, "pruning": EARLY_RUNGS},
+    "latency_aware, rung 75 too, 2 brackets": {
+        "sampler": {"name": "latency_aware"},
+        "pruning": EARLY_RUNGS | {"brackets": 2},
+    },
+    "latency_aware, rung 75 too, 3 brackets": {
+        "sampler": {"name": "latency_aware"},
+        "pruning": EARLY_RUNGS | {"brackets": 3},
     },
     "random, rungs": {"sampler": {"name": "random"}, "pruning": RUNGS},
     "tpe, rungs": {"sampler": {"name": "tpe"}, "pruning": RUNGS},

@@ -76,6 +76,7 @@ class PruningConfig(_Section):
     keep: float = Field(0.5, gt=0, le=1, description="share of candidates that passes a rung")
     warm_up_trials: int = Field(4, ge=1, description="trials at a rung before any is pruned")
     margin_db: float = Field(0.2, ge=0, description="a PSNR gap below this is noise")
+    brackets: int = Field(1, ge=1, description="in turns, candidates skip 0, 1, ... rungs")
 
     @field_validator("rungs")
     @classmethod
@@ -83,6 +84,15 @@ class PruningConfig(_Section):
         if rungs != sorted(set(rungs)) or rungs[0] < 0:
             raise ValueError("rungs must be ascending steps from 0")
         return rungs
+
+    @model_validator(mode="after")
+    def _bracketed(self) -> PruningConfig:
+        if self.brackets > len(self.rungs) + 1:
+            raise ValueError(
+                f"{self.brackets} brackets need at least {self.brackets - 1} rungs: each skips one "
+                "more than the one before"
+            )
+        return self
 
 
 class FinalsConfig(_Section):

@@ -202,23 +202,27 @@ def _rows_table(caption: str, rows: Sequence[LeaderRow]) -> str:
     reserved = any(row.notes for row in rows)
     with_lpips = any(row.lpips is not None for row in rows)
     lpips = ("LPIPS",) if with_lpips else ()
+    # Finals may differ in them; a trial has one, as its caption says.
+    with_seeds = any(row.stage == "finals" for row in rows)
+    seeds = ("seeds",) if with_seeds else ()
     return table(
         caption
         + (" LPIPS: lower is better." if with_lpips else "")
         + (" * with a reservation, below." if reserved else ""),
-        ("#", "found as", "PSNR dB", "SSIM", *lpips, "ms", "90 %", "GMAC", "params", "score",
-         "network"),
-        ((str(row.rank), *_cells(row, with_lpips)) for row in rows),
+        ("#", "found as", *seeds, "PSNR dB", "SSIM", *lpips, "ms", "90 %", "GMAC", "params",
+         "score", "network"),
+        ((str(row.rank), *_cells(row, with_lpips, with_seeds)) for row in rows),
         css="networks",
     )  # fmt: skip
 
 
-def _cells(row: LeaderRow, with_lpips: bool) -> tuple[str, ...]:
+def _cells(row: LeaderRow, with_lpips: bool, with_seeds: bool) -> tuple[str, ...]:
     name, psnr_db, runtime_ms, parameters, score, network = _short_cells(row)
     interval = f"{row.low_ms:.3g} to {row.high_ms:.3g}"
-    ssim, gmac = f"{row.ssim:.4f}", f"{row.gmac:.3g}"
+    seeds = (str(row.seeds),) if with_seeds else ()
     lpips = (lpips_text(row.lpips),) if with_lpips else ()
-    return name, psnr_db, ssim, *lpips, runtime_ms, interval, gmac, parameters, score, network
+    quality = (*seeds, psnr_db, f"{row.ssim:.4f}", *lpips)
+    return name, *quality, runtime_ms, interval, f"{row.gmac:.3g}", parameters, score, network
 
 
 def _short_cells(row: LeaderRow) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ No number of a study is shown without one of these beside it.
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 
 from latency import DeviceProfile, load_profile
 from search.study.results import StudyResults
@@ -46,9 +47,14 @@ def finals_budget(results: StudyResults) -> str:
     finalists, finals = results.finalists(), results.config.finals
     if finals is None or not finalists:
         return "not run"
-    seeds = max(len(f.psnrs_db) for f in finalists)
-    noun = "seed" if seeds == 1 else "seeds"
-    return f"{finals.steps:,} steps, {seeds} {noun}"
+    return f"{finals.steps:,} steps, {seeds_text([len(f.psnrs_db) for f in finalists])}"
+
+
+def seeds_text(counts: Sequence[int]) -> str:
+    """For example "2 seeds", or "2 to 6 seeds" of finals that were run again with more."""
+    fewest, most = min(counts), max(counts)
+    shown = f"{most}" if fewest == most else f"{fewest} to {most}"
+    return f"{shown} seed" if most == 1 else f"{shown} seeds"
 
 
 def runtime_note(results: StudyResults) -> str:

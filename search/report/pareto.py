@@ -15,7 +15,7 @@ from plotly.subplots import make_subplots
 from search.study.results import Finalist, Status, StudyResults, TrialRecord
 from spaces.label import label
 
-from .notes import finals_budget, search_budget
+from .notes import finals_budget, search_budget, seeds_text
 from .plane import Range, add_iso_scores, front_line, padded, padded_log, runtime_axis
 from .rows import display_name, is_published
 from .style import (
@@ -160,7 +160,7 @@ def _short_name(origin: str) -> str:
 def _finalist_hover(finalist: Finalist) -> str:
     spread = "" if finalist.spread_db is None else f" ± {finalist.spread_db:.2f}"
     known = finalist.estimate
-    psnr = f"{finalist.psnr_db:.2f}{spread} dB over {len(finalist.psnrs_db)} seeds"
+    psnr = f"{finalist.psnr_db:.2f}{spread} dB over {seeds_text([len(finalist.psnrs_db)])}"
     return "<br>".join(
         (
             f"<b>{escape(display_name(finalist.origin))}</b> (finals)",

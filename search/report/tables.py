@@ -34,12 +34,14 @@ def leaderboard_table(results: StudyResults) -> Table:
         results,
         f"{results.config.name}: leaderboard",
         f"Data: {dataset_name(results)}.\n{data_note(results)}\n{runtime_brief(results)}",
+        seeds=True,
     )
     budgets = {"finals": finals_budget(results), "search": search_budget(results)}
     for stage, rows in groupby(leaderboard(results), key=lambda row: row.stage):
         _heading(table, f"{stage}: {budgets[stage]}")
         for row in rows:
-            table.add_row(_network(row, f"{row.rank}. "), *_numbers(results, row))
+            network = _network(row, f"{row.rank}. ")
+            table.add_row(network, str(row.seeds), *_numbers(results, row))
         table.add_section()
     return table
 
@@ -119,13 +121,14 @@ def _heading(table: Table, text: str) -> None:
     table.add_row(Text(text, style="italic"))
 
 
-def _table(results: StudyResults, title: str, caption: str) -> Table:
+def _table(results: StudyResults, title: str, caption: str, *, seeds: bool = False) -> Table:
     table = Table(
         title=Text(title), caption=Text(caption), caption_justify="left", box=SIMPLE_HEAD,
         pad_edge=False,
     )  # fmt: skip
     table.add_column("network", overflow="fold")
+    of_rows = ("seeds",) if seeds else ()
     lpips = ("LPIPS",) if results.with_lpips else ()
-    for name in ("PSNR dB", "SSIM", *lpips, "ms (90 %)", "score"):
+    for name in (*of_rows, "PSNR dB", "SSIM", *lpips, "ms (90 %)", "score"):
         table.add_column(name, justify="right", no_wrap=True)
     return table

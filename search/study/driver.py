@@ -25,7 +25,7 @@ from .ledger import Asked, Ledger
 from .observer import Observer
 from .pool import LocalPool
 from .preparation import prepare_training
-from .pruning import AtRung, passes
+from .pruning import AtRung, passes, rungs_of
 from .results import StudyResults, read_results
 from .run import StudyRun
 from .storage import create_or_resume
@@ -129,7 +129,7 @@ class _Search:
             data=self.study_run.data,
             seed=self.config.seed,
             directory=trial_directory(self.config, number),
-            rungs=tuple(pruning.rungs) if pruning else (),
+            rungs=rungs_of(asked.index, pruning) if pruning else (),
             threads=self.pool.threads,
             lpips=self.config.evaluation.lpips,
         )

@@ -47,7 +47,7 @@ class Ledger:
         self.complete: list[TrialRecord] = []
         self._next_index = 0
         self._seen: dict[str, int] = {}
-        self._at_rungs: dict[int, list[AtRung]] = {}
+        self._at_rungs: dict[int, dict[int, AtRung]] = {}  # By step and number of the trial.
         self._recover()
         for trial in study.get_trials(deepcopy=False):
             self._note(read_trial(trial))
@@ -99,8 +99,9 @@ class Ledger:
         """Record a candidate at a rung; who was there before it."""
         if len(self.study.directions) == 1:
             trial.report(log2_score(at.psnr_db, at.runtime_ms, self._log2_c), step)
-        others = list(self._at_rungs.get(step, ()))
-        self._at_rungs.setdefault(step, []).append(at)
+        here = self._at_rungs.setdefault(step, {})
+        others = list(here.values())
+        here[trial.number] = at
         return others
 
     def trained_ok(
@@ -143,7 +144,9 @@ class Ledger:
         # `_recover` finishes a running trial that has its result.
         result = {"status": status, "reason": reason, **(measured or {})}
         trial.set_user_attr(RESULT, result)
-        return read_trial(self._tell(trial.number, trial.user_attrs, result))
+        record = read_trial(self._tell(trial.number, trial.user_attrs, result))
+        self._note_rungs(record)
+        return record
 
     def _tell(self, number: int, attrs: dict[str, Any], result: dict[str, Any]) -> FrozenTrial:
         status = result["status"]
@@ -186,10 +189,14 @@ class Ledger:
             self.complete.append(record)
         if record.architecture and record.status not in ("duplicate", "interrupted", "waiting"):
             self._seen.setdefault(record.architecture.digest, record.number)
+        self._note_rungs(record)
+
+    def _note_rungs(self, record: TrialRecord) -> None:
+        """What a trial showed at its rungs, and what came of it where it is complete."""
         if record.estimate and record.status in ("complete", "pruned"):
             for step, psnr_db in record.curve:
-                at = AtRung(psnr_db, record.estimate.runtime_ms)
-                self._at_rungs.setdefault(step, []).append(at)
+                at = AtRung(psnr_db, record.estimate.runtime_ms, record.psnr_db)
+                self._at_rungs.setdefault(step, {})[record.number] = at
 
     def _enqueue_baselines(self) -> None:
         """Published systems that lie in the space are the first trials."""

@@ -53,6 +53,8 @@ def test_a_task_knows_its_phone_and_space():
             {"pruning": {"rungs": [0]}, "training": {"closed_form_images": 0}},
             "0 needs a closed-form start",
         ),
+        ({"pruning": {"rungs": [20], "brackets": 3}}, "pruning: 3 brackets need at least 2 rungs"),
+        ({"pruning": {"rungs": [20], "brackets": 0}}, "pruning.brackets: .*greater than or equal"),
         ({"pruning": {"rungs": [10_000]}}, "pruning.rungs must lie below training.steps"),
         ({"objective": {"max_runtime_ms": 0}}, "objective.max_runtime_ms: .*greater than 0"),
         ({"evaluation": {"lpips": 3}}, "evaluation.lpips: Input is not a valid path"),

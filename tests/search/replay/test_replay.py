@@ -4,6 +4,7 @@ import pytest
 
 from search.errors import UserError
 from search.replay import replay, study_of
+from search.study.pruning import FEWEST_COMPLETE
 
 
 def finished(replayed, status="complete"):
@@ -54,6 +55,38 @@ def test_pruned_trainings_cost_their_share(table):
         elif trial.status == "complete":
             spent_s += run.seconds
     assert replayed.trials[-1][0] == pytest.approx(spent_s)
+
+
+def test_two_objectives_prune_once_enough_are_complete(table):
+    pruning = {"rungs": [50, 200], "warm_up_trials": 1, "margin_db": 0.0}
+    config = study_of(
+        table, trials=30, objective={"kind": "pareto"}, pruning=pruning, sampler={"name": "random"}
+    )
+    trials = [trial for _, trial in replay(table, config).trials]
+    ended = [t.status for t in trials if t.status in ("complete", "pruned")]
+    assert ended[:FEWEST_COMPLETE] == ["complete"] * FEWEST_COMPLETE
+    for number, trial in enumerate(trials):
+        if trial.status == "pruned":
+            step, psnr_db = trial.curve[-1]
+            assert any(
+                dict(other.curve).get(step, 0.0) > psnr_db
+                and other.estimate.runtime_ms <= trial.estimate.runtime_ms
+                for other in trials[:number]
+            )
+    assert "pruned" in ended
+
+
+def test_brackets_skip_rungs_in_turns(table):
+    pruning = {"rungs": [50, 200], "keep": 0.3, "warm_up_trials": 2, "margin_db": 0.0}
+    config = study_of(
+        table, trials=12, pruning={**pruning, "brackets": 3}, sampler={"name": "random"}
+    )
+    trained = [t for _, t in replay(table, config).trials if t.status in ("complete", "pruned")]
+    for trial in trained:
+        reached = [step for step, _ in trial.curve]
+        assert reached == [50, 200, 400][trial.index % 3 :][: len(reached)]
+        assert trial.status == "pruned" or reached[-1] == 400
+    assert {t.index % 3 for t in trained if t.status == "pruned"} == {0, 1}
 
 
 def test_a_study_may_train_by_a_smaller_budget(table):

@@ -79,6 +79,15 @@ def test_the_page_says_what_its_numbers_are(make_results, tmp_path):
     assert f"{best.psnr_db:.2f} ± {best.spread_db:.2f} dB over 2 seeds" in page
 
 
+def test_each_row_of_the_finals_has_its_seeds(finals_of_uneven_seeds, tmp_path):
+    page = write_report(finals_of_uneven_seeds, tmp_path / "r.html").read_text(encoding="utf-8")
+    finals, trials = re.findall(r"<table.*?</table>", without_plotly(page))[:2]
+    assert "2,000 steps, 2 to 6 seeds" in finals
+    assert '<th scope="col">seeds</th>' in finals
+    assert re.findall(r"<td>(\d)</td><td>[\d.]+ ±", finals)[:3] == ["6", "2", "6"]
+    assert '<th scope="col">seeds</th>' not in trials
+
+
 def test_lpips_stands_on_the_page_where_it_was_measured(make_results, tmp_path):
     pages = []
     for lpips in (True, False):

@@ -29,6 +29,12 @@ def test_a_finalist_is_the_mean_of_its_seeds_with_its_budget(make_results):
     assert (row.seeds, row.steps) == (2, 2000)
 
 
+def test_every_row_has_its_own_seeds_and_its_rank_by_the_mean(finals_of_uneven_seeds):
+    rows = [r for r in leaderboard(finals_of_uneven_seeds) if r.stage == "finals"]
+    assert [r.seeds for r in rows] == [6, 2, *[6] * (len(rows) - 2)]
+    assert [r.log2_score for r in rows] == sorted((r.log2_score for r in rows), reverse=True)
+
+
 def test_published_systems_are_told_from_what_was_found(make_results):
     rows = leaderboard(make_results(complete=4, finals=True))
     names = {r.name for r in rows if r.published_system}

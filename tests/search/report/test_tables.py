@@ -1,10 +1,11 @@
 import io
+import re
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from search.report.notes import profile_note
+from search.report.notes import profile_note, seeds_text
 from search.report.tables import count_text, leaderboard_table, pareto_table
 
 
@@ -30,6 +31,21 @@ def test_tables_fit_a_terminal_and_name_their_data(make_results, table, study):
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "sample data" in text
     assert "predicted" in text
+
+
+def test_the_leaderboard_shows_the_seeds_of_each_row(finals_of_uneven_seeds):
+    text = printed(leaderboard_table(finals_of_uneven_seeds), 120)
+    assert "finals: 2,000 steps, 2 to 6 seeds" in text
+    seeds = [re.findall(r"  (\d)  +[\d.]+ ± ", line) for line in text.splitlines()]
+    assert [number for found in seeds for number in found][:3] == ["6", "2", "6"]
+    assert "seeds" not in printed(pareto_table(finals_of_uneven_seeds), 120)
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"), [([1], "1 seed"), ([2, 2], "2 seeds"), ([6, 1, 2], "1 to 6 seeds")]
+)
+def test_seeds_are_counted_as_they_are(counts, text):
+    assert seeds_text(counts) == text
 
 
 def test_the_pareto_table_stands_beside_the_published_rows(make_results):

@@ -1,5 +1,7 @@
 """The driver's bookkeeping, on a real SQLite storage but without training."""
 
+from dataclasses import replace
+
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -169,7 +171,26 @@ def test_who_was_at_a_rung_survives_a_restart(tiny_config):
     fake.reopen()
     asked, _ = fake.candidate()
     others = fake.ledger.at_rung(asked.trial, 6, AtRung(24.0, 5.0))
-    assert others == [AtRung(25.0, known.runtime_ms)]
+    assert others == [AtRung(25.0, known.runtime_ms, final_psnr_db=25.0)]
+
+
+def test_what_a_trial_ended_with_is_known_at_the_rungs_it_passed(tiny_config):
+    fake = Fake(tiny_config())
+    runs = []
+    for psnr_db, pruned_at in ((25.0, None), (24.0, 6), (26.0, None)):
+        asked, known = fake.candidate()
+        fake.ledger.at_rung(asked.trial, 6, AtRung(psnr_db, known.runtime_ms))
+        ended = replace(outcome(psnr_db, pruned_at), curve=((6, psnr_db), (9, psnr_db + 1)))
+        if pruned_at is None:
+            ended = replace(ended, psnr_db=psnr_db + 1)
+        fake.ledger.trained_ok(asked.trial, known, ended)
+        final_psnr_db = None if pruned_at else psnr_db + 1
+        runs.append(AtRung(psnr_db, known.runtime_ms, final_psnr_db))
+    asked, _ = fake.candidate()
+    assert fake.ledger.at_rung(asked.trial, 6, AtRung(20.0, 5.0)) == runs
+    fake.reopen()
+    asked, _ = fake.candidate()
+    assert fake.ledger.at_rung(asked.trial, 6, AtRung(20.0, 5.0)) == runs
 
 
 def test_baselines_inside_the_space_are_the_first_trials(tiny_config):
