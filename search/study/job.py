@@ -15,6 +15,9 @@ from spaces.architecture import Architecture
 
 DatasetKind = Literal["sample"] | DatasetName
 
+ProbeValues = dict[str, float | None]
+"""What proxies said of an untrained network, by their names; None where one had no number."""
+
 
 @dataclass(frozen=True)
 class DataSource:
@@ -38,7 +41,8 @@ class Job:
 
     `key` names the job among the running ones. `rungs` are the steps at which the
     worker reports and waits for the word to go on. `threads` is its share of the cores.
-    `lpips`: a file of its weights, where that is to be measured too.
+    `lpips`: a file of its weights, where that is to be measured too. With `proxies` nothing is
+    trained: these are measured of the untrained network.
     """
 
     key: str
@@ -50,6 +54,7 @@ class Job:
     rungs: tuple[int, ...] = ()
     threads: int = 1
     lpips: Path | None = None
+    proxies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,15 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Probed:
+    """An untrained network that was looked at. `seconds`: wall time, and "cpu" of all threads."""
+
+    key: str
+    values: ProbeValues
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Failed:
     """A run that ended badly, with the reason in one line."""
 
@@ -95,5 +109,5 @@ class Prevented:
     reason: str
 
 
-Event = Rung | Trained | Failed
+Event = Rung | Trained | Probed | Failed
 """What a pool hands on of a candidate; `Prevented` ends the study instead."""

@@ -6,14 +6,14 @@ Tables, reports, dashboards and exports are made from `StudyResults`.
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search.attributes import BASELINE, CANDIDATE, FINAL, INDEX, RESULT
+from search.attributes import BASELINE, CANDIDATE, FINAL, INDEX, PROBES, RESULT
 from search.config import StudyConfig
 from search.networks import zoo_architecture
 from search.objective import log2_score
@@ -21,12 +21,16 @@ from spaces.architecture import Architecture
 from spaces.zoo import ZOO
 
 from .estimate import Estimate
+from .job import ProbeValues
 
 Status = Literal[
-    "waiting", "running", "complete", "pruned", "infeasible", "duplicate", "failed", "interrupted"
-]
+    "waiting", "running", "complete", "pruned", "infeasible", "duplicate", "probed", "failed",
+    "interrupted",
+]  # fmt: skip
 TRAINED: tuple[Status, ...] = ("complete", "pruned", "failed")
 """What counts towards a study's total: candidates that training time was spent on."""
+FREE: tuple[Status, ...] = ("infeasible", "duplicate", "probed")
+"""What was judged and not trained. The probed may be trained as another trial."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class TrialRecord:
 
     `psnr_db`, `ssim` on the study's validation set; `log2_score` from them and the
     predicted run time; all None unless complete. `curve`: (step, PSNR in dB). `lpips`: None
-    also where it was not asked for, as in `FinalRun` and `Finalist`.
+    also where it was not asked for, as in `FinalRun` and `Finalist`. `probes`: what proxies said of
+    the untrained network, None where one had no number.
     """
 
     number: int
@@ -53,6 +58,7 @@ class TrialRecord:
     started: datetime | None
     ended: datetime | None
     lpips: float | None = None
+    probes: ProbeValues = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -214,6 +220,7 @@ def read_trial(trial: FrozenTrial) -> TrialRecord:
         started=trial.datetime_start,
         ended=trial.datetime_complete,
         lpips=result.get("lpips"),
+        probes=attrs.get(PROBES, {}),
     )
 
 

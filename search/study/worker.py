@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,11 +29,12 @@ from search.networks import candidate
 from search.training.data import TrainingData, training_data
 from search.training.loop import TrainingDivergedError, predict_images, train
 from search.training.lpips import mean_lpips
+from search.training.proxies import Subject, measured
 from search.training.teaching import make_teacher
 from spaces.ops.keras_backend import Network
 
 from .data import open_pairs
-from .job import Failed, Job, Prevented, Rung, Trained
+from .job import Failed, Job, Prevented, Probed, Rung, Trained
 
 PREVIEW_IMAGES = 3
 
@@ -56,7 +58,7 @@ def main(job: Job, pipe: Connection) -> None:
         pipe.send(Failed(job.key, f"{type(error).__name__}: {_first_line(error)}"))
 
 
-def _run(job: Job, pipe: Connection) -> Trained:
+def _run(job: Job, pipe: Connection) -> Trained | Probed:
     started = time.perf_counter()
     tf.config.threading.set_intra_op_parallelism_threads(job.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -72,6 +74,12 @@ def _run(job: Job, pipe: Connection) -> Trained:
     )
     model = Network(network.network, network.input_channels)
 
+    teacher = make_teacher(job.recipe, data, seed=job.seed)
+    if job.proxies:
+        subject = Subject(model, network, job.recipe, data, job.seed, teacher)
+        values = measured(job.proxies, subject)
+        return Probed(job.key, values, _spent(started))
+
     def keep_going(step: int, psnr_db: float) -> bool:
         pipe.send(Rung(job.key, step, psnr_db))
         answer: bool = pipe.recv()
@@ -84,7 +92,7 @@ def _run(job: Job, pipe: Connection) -> Trained:
         seed=job.seed,
         residual=network.residual,
         tone=network.tone,
-        teacher=make_teacher(job.recipe, data, seed=job.seed),
+        teacher=teacher,
         rungs=job.rungs,
         keep_going=keep_going,
     )
@@ -93,11 +101,6 @@ def _run(job: Job, pipe: Connection) -> Trained:
         lpips = mean_lpips(model, data.validation, job.lpips) if job.lpips else None
         save_weights(job.directory, [np.asarray(w) for w in model.get_weights()])
         save_preview(job.directory, _preview(model, data))
-    seconds = {
-        **outcome.seconds,
-        "total": time.perf_counter() - started,
-        "cpu": time.process_time(),
-    }
     return Trained(
         key=job.key,
         curve=tuple(outcome.curve),
@@ -105,9 +108,15 @@ def _run(job: Job, pipe: Connection) -> Trained:
         ssim=outcome.ssim,
         pruned_at=outcome.pruned_at,
         parameters=model.deployed().count_params(),
-        seconds={phase: round(value, 4) for phase, value in seconds.items()},
+        seconds=_spent(started, outcome.seconds),
         lpips=lpips,
     )
+
+
+def _spent(started: float, phases: Mapping[str, float] | None = None) -> dict[str, float]:
+    """Wall time by phase and in all, and CPU time, in seconds."""
+    total = {"total": time.perf_counter() - started, "cpu": time.process_time()}
+    return {phase: round(value, 4) for phase, value in {**(phases or {}), **total}.items()}
 
 
 def _preview(model: Network, data: TrainingData) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from search.config import PROXY_NAMES
 from search.networks import Candidate
 from search.training.loop import train
 from search.training.proxies import PROXIES, measured
@@ -37,6 +38,10 @@ def with_biases(subject):
     for w in subject.model.trainable_variables:
         w.assign(w + 0.1 * rng.normal(size=w.shape))
     return [np.asarray(w, np.float64) for w in subject.model.trainable_variables]
+
+
+def test_configs_know_every_proxy():
+    assert sorted(PROXY_NAMES) == sorted(PROXIES)
 
 
 def test_gradient_norm_is_that_of_one_layer_by_hand(subject_of):
