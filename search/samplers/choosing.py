@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,11 +19,16 @@ FEWEST = 2
 
 
 def may_choose(context: Context, study: optuna.Study, after: int) -> bool:
-    """Whether `after` trials are trained or in training, and enough of them trained."""
+    """Whether `after` probed trials are trained or in training, and enough of them trained."""
     history = context.history
     history.update(study)
-    trained = len(history.observations)
-    return trained >= FEWEST and trained + len(history.running) >= after
+
+    def probed(pool: Iterable[Priced]) -> int:
+        known = (history.probes.get(priced.architecture, {}) for priced in pool)
+        return sum(set(context.proxies) <= probes.keys() for probes in known)
+
+    trained = probed(observation.priced for observation in history.observations)
+    return trained >= FEWEST and trained + probed(history.running) >= after
 
 
 def most_promising(
@@ -32,7 +37,7 @@ def most_promising(
     """The one with the largest expected improvement; the first where there is no choice.
 
     The surrogate is `latency_aware`'s with a measure more for each proxy. All `candidates` may be
-    trained. A proxy that said nothing of a network counts as its mean over the others.
+    trained. A proxy that said nothing of a network counts as its mean over the trained.
     """
     history = context.history
     history.update(study)
@@ -42,8 +47,8 @@ def most_promising(
     pool = [priced for priced in map(context.price, candidates) if priced is not None]
     trained = [observation.priced for observation in observations]
     everything = [*trained, *history.running, *pool]
-    probed = _with_probes(everything, history, context.proxies)
     first, second = len(trained), len(trained) + len(history.running)
+    probed = _with_probes(everything, first, history, context.proxies)
     observed = [
         replace(observation, priced=priced)
         for observation, priced in zip(observations, probed[:first], strict=True)
@@ -53,14 +58,18 @@ def most_promising(
     return pool[int(np.argmax(gains))].architecture
 
 
-def _with_probes(pool: list[Priced], history: History, proxies: Sequence[str]) -> list[Priced]:
-    """With the proxies' values behind the measures."""
+def _with_probes(
+    pool: list[Priced], trained: int, history: History, proxies: Sequence[str]
+) -> list[Priced]:
+    """With the proxies' values behind the measures; the first `trained` of `pool` are trained."""
     known = [history.probes.get(priced.architecture, {}) for priced in pool]
     values = np.array([[probes.get(name) for name in proxies] for probes in known], np.float64)
     missing = np.isnan(values)
-    counts = np.maximum((~missing).sum(axis=0), 1)
-    means = np.where(missing, 0.0, values).sum(axis=0) / counts
-    filled = np.where(missing, means, values)
+    counts = (~missing[:trained]).sum(axis=0)
+    sums = np.where(missing, 0.0, values)[:trained].sum(axis=0)
+    filled = np.where(missing, sums / np.maximum(counts, 1), values)
+    # The surrogate takes the scale of a measure from the trained.
+    filled[:, counts < FEWEST] = 0.0
     return [
         replace(priced, measures=np.append(priced.measures, row))
         for priced, row in zip(pool, filled, strict=True)
