@@ -4,16 +4,8 @@
     python benchmarks/proxies.py rank trained_isp.jsonl.gz proxies.jsonl
 
 `measure` looks at every architecture of the tabular benchmark as each seed draws its weights and
-appends a line for each; what stands in the file is not measured again:
-
-- `ridge_probe`: validation PSNR in dB with the output layers solved in closed form. It is what a
-  training that starts so has at step 0, rung 0 of a study.
-- `gradient_norm`: log2 of the loss gradient's Euclidean norm (Abdelfattah et al., "Zero-Cost
-  Proxies for Lightweight NAS", 2021, section 3.1), here behind the closed-form start.
-- `synflow`: log2 of the sum over weights of |w * dR/dw|, where R is the output's sum for inputs
-  of ones and absolute weights (Tanaka et al., 2020, equations 2 and 3).
-- `naswot`: log-determinant of the share of activations that two crops switch alike (Mellor et al.,
-  "Neural Architecture Search without Training", 2021, section 3); minus infinity where all do.
+appends a line for each; what stands in the file is not measured again. The proxies are those of
+search/training/proxies.
 
 `rank` compares them, and what the oracle knows (run time, MACs, parameters), with the PSNR of the
 table's whole trainings: rank correlations over all, over the better half by PSNR, and what is
@@ -24,10 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +31,16 @@ from trained_table import STUDY, read
 
 from latency.validation import spearman
 from search.config import StudyConfig, load_config
-from search.data.batches import train_batches
 from search.networks import Candidate, candidate
 from search.replay import read_table
 from search.study.data import open_pairs, prepare_data
 from search.training.data import TrainingData, training_data
-from search.training.goal import goals
-from search.training.loop import train
-from search.training.tricks import Sight
+from search.training.proxies import PROXIES, Subject
 from spaces.architecture import Architecture
-from spaces.ops.keras_backend import KerasOps, Network
+from spaces.ops.keras_backend import Network
 
-CROPS = 16
-"""That gradient norm and switching are measured on."""
+NAMES = ("synflow", "naswot", "ridge_probe", "gradient_norm")
+"""First what looks at the weights as they are drawn: the others begin a training."""
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -85,89 +72,19 @@ def _measured(
     data: TrainingData,
     seed: int,
 ) -> dict[str, Any]:
-    recipe = config.training
     # As the worker does: the same seed draws the same weights.
     keras.utils.set_random_seed(seed)
     model = Network(network.network, network.input_channels)
-    crops = train_batches(
-        data.pairs, data.encode, crop=recipe.crop, batch=CROPS, steps=1, seed=seed, augment=False
-    )
-    x, y = next(iter(crops))
+    subject = Subject(model, network, config.training, data, seed)
+    _ = subject.crops  # Not in the proxies' time.
     seconds, values = {}, {}
-
-    def timed(name: str, measured: Callable[[], float]) -> None:
+    for name in NAMES:
         began_s = time.process_time()
-        values[name] = round(measured(), 5)
+        values[name] = round(PROXIES[name].measure(subject), 5)
         seconds[name] = round(time.process_time() - began_s, 3)
-
-    def ridge_probe() -> float:
-        outcome = train(
-            model, recipe, data, seed=seed, residual=network.residual, tone=network.tone,
-            rungs=(0,), keep_going=lambda step, psnr_db: False,
-        )  # fmt: skip
-        return outcome.curve[0][1]
-
-    timed("synflow", lambda: _synflow(model, x.shape[1:]))
-    timed("naswot", lambda: _naswot(model, network, x))
-    timed("ridge_probe", ridge_probe)
-    timed("gradient_norm", lambda: _gradient_norm(model, config, x, y, seed))
     return {
         "digest": architecture.digest, "seed": seed, "values": values, "seconds": seconds,
     }  # fmt: skip
-
-
-def _synflow(model: Network, shape: tuple[int, ...]) -> float:
-    weights = model.trainable_variables
-    signed = [w.numpy() for w in weights]
-    for w in weights:
-        w.assign(abs(w))
-    with tf.GradientTape() as tape:
-        total = tf.reduce_sum(model(tf.ones((1, *shape)), training=False))
-    gradients = tape.gradient(total, weights)
-    flow = sum(
-        float(tf.reduce_sum(tf.abs(w * g)))
-        for w, g in zip(weights, gradients, strict=True)
-        if g is not None
-    )
-    for w, value in zip(weights, signed, strict=True):
-        w.assign(value)
-    return math.log2(flow)
-
-
-class _Switches(KerasOps):
-    """`KerasOps` that keeps what its activations switch on, [crops, units] each."""
-
-    def __init__(self, layers: list[Any]) -> None:
-        super().__init__(layers)
-        self.codes: list[np.ndarray] = []
-
-    def activation(self, x: Any, kind: Any) -> Any:
-        self.codes.append(np.asarray(x).reshape(len(x), -1) > 0)
-        return super().activation(x, kind)
-
-
-def _naswot(model: Network, network: Candidate, x: np.ndarray) -> float:
-    ops = _Switches(model.parts)
-    network.network(ops, tf.constant(x))
-    codes = np.concatenate(ops.codes, axis=1).astype(np.float32)
-    alike = (codes @ codes.T + (1 - codes) @ (1 - codes).T) / codes.shape[1]
-    return float(np.linalg.slogdet(alike.astype(np.float64))[1])
-
-
-def _gradient_norm(
-    model: Network, config: StudyConfig, x: np.ndarray, y: np.ndarray, seed: int
-) -> float:
-    (goal,) = goals(config.training, model, x, teacher=None, seed=seed)
-
-    def run(x: Any) -> Any:
-        return model.taps(x, training=True)
-
-    start = tf.constant(0)
-    with tf.GradientTape() as tape:
-        prediction, taps = run(tf.constant(x))
-        loss = goal.total(Sight(x, goal.wanted(x, y), prediction, taps, run, start))
-    gradients = tape.gradient(loss, model.trainable_variables)
-    return math.log2(float(tf.linalg.global_norm([g for g in gradients if g is not None])))
 
 
 def rank(options: argparse.Namespace) -> None:

@@ -6,7 +6,8 @@
 
 `run` replays studies of our own methods by the real driver on a simulated clock, one worker each,
 and appends a line for each study; what stands in the file is not run again. Repetition r has
-sampler seed r and takes the table's trainings of seed r modulo the table's number of seeds.
+sampler seed r and takes the table's trainings of seed r modulo the table's number of seeds. Methods
+that probe take `--probes`, what `proxies.py measure` wrote; without it they are left out.
 
 `lookup` writes the table for the scripts in `peers/`, which run in environments of their own and
 append lines of the same form. `compare` says what each method needed to reach the median of what
@@ -25,7 +26,7 @@ import argparse
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from search.objective import log2_score
-from search.replay import Row, TrainedTable, read_table, replay, study_of
+from search.replay import Probes, Row, TrainedTable, read_probes, read_table, replay, study_of
 from search.report.hypervolume import Point, front_history, hypervolume, hypervolume_history
 from search.study.estimate import Estimate
 from spaces.architecture import Architecture
@@ -63,6 +64,8 @@ OURS: dict[str, dict[str, Any]] = {
     },
     "random, rungs": {"sampler": {"name": "random"}, "pruning": RUNGS},
     "tpe, rungs": {"sampler": {"name": "tpe"}, "pruning": RUNGS},
+    "random, probing": {"sampler": {"name": "random"}, "probing": {}},
+    "latency_aware, probing": {"sampler": {"name": "latency_aware"}, "probing": {}},
 }
 OBJECTIVES = ("score", "pareto")
 
@@ -91,26 +94,33 @@ class Study:
 
 def run(options: argparse.Namespace) -> None:
     table = read_table(options.table)
+    probes = read_probes(options.probes) if options.probes else {}
+    methods = [name for name in options.methods if probes or "probing" not in OURS[name]]
     done = {(study.method, study.objective, study.repetition) for study in read(options.file)}
     for objective in options.objectives:
         for repetition in range(options.repetitions):
-            for method in options.methods:
+            for method in methods:
                 if (method, objective, repetition) in done:
                     continue
                 trials = options.trials if method == "random" else options.trials_of_others
-                study = _replayed(table, method, objective, repetition, trials)
+                study = _replayed(table, probes, method, objective, repetition, trials)
                 with options.file.open("a") as file:
                     file.write(line_of(study) + "\n")
 
 
 def _replayed(
-    table: TrainedTable, method: str, objective: str, repetition: int, trials: int
+    table: TrainedTable,
+    probes: Mapping[tuple[str, int], Probes],
+    method: str,
+    objective: str,
+    repetition: int,
+    trials: int,
 ) -> Study:
     config = study_of(
         table, trials=trials, seed=repetition, objective={"kind": objective}, **OURS[method]
     )
     began_s = time.process_time()
-    replayed = replay(table, config)
+    replayed = replay(table, config, probes)
     overhead_s = (time.process_time() - began_s) / len(replayed.trials)
     trained = tuple(
         Trained(record.psnr_db, record.estimate.runtime_ms, clock_s + asked * overhead_s)
@@ -292,6 +302,7 @@ def main() -> None:
     running.add_argument("--trials-of-others", type=int, default=100)
     running.add_argument("--methods", nargs="+", choices=OURS, default=list(OURS))
     running.add_argument("--objectives", nargs="+", choices=OBJECTIVES, default=OBJECTIVES)
+    running.add_argument("--probes", type=Path, help="for the methods that probe")
     running.set_defaults(call=run)
     writing = commands.add_parser("lookup")
     writing.set_defaults(call=lookup)

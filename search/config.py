@@ -24,6 +24,8 @@ from spaces.zoo import ZOO
 MAX_YAML_BYTES = 1_000_000
 ESTIMATES_KEPT = 4096
 """About a kilobyte each."""
+PROXY_NAMES = ("gradient_norm", "ridge_probe", "naswot", "synflow")
+"""Those of `search.training.proxies`, which needs TensorFlow and cannot be imported here."""
 
 
 class _Section(BaseModel):
@@ -95,6 +97,25 @@ class PruningConfig(_Section):
         return self
 
 
+class ProbingConfig(_Section):
+    """Look at the untrained networks of several candidates before one of them is trained."""
+
+    proxies: list[str] = Field(["gradient_norm", "ridge_probe"], min_length=1)
+    candidates: int = Field(5, ge=2, le=100, description="looked at for each training, at most")
+    warm_up_trials: int = Field(
+        10, ge=2, description="trials, all of them looked at, before there is a choice"
+    )
+
+    @field_validator("proxies")
+    @classmethod
+    def _known(cls, proxies: list[str]) -> list[str]:
+        for name in proxies:
+            _require(name, PROXY_NAMES, "proxy")
+        if len(set(proxies)) < len(proxies):
+            raise ValueError("a proxy is named twice")
+        return proxies
+
+
 class FinalsConfig(_Section):
     """The last stage: the best few, and the baselines, trained longer with several seeds."""
 
@@ -126,6 +147,7 @@ class StudyConfig(_Section):
     reuse: Reuse | None = Field(None, description="weights that candidates start from")
     evaluation: EvaluationConfig = EvaluationConfig()
     pruning: PruningConfig | None = None
+    probing: ProbingConfig | None = None
     finals: FinalsConfig | None = FinalsConfig()
     workers: int = Field(1, ge=1, le=256)
     storage: str | None = Field(None, description="an Optuna storage URL; default: SQLite")
@@ -153,10 +175,14 @@ class StudyConfig(_Section):
         if space.input_channels != TASKS[self.task].input_shape[2]:
             raise ValueError(f"space {space.name} does not take the input of task {self.task}")
         _check_training(self.training, TASKS[self.task])
+        if self.probing and self.reuse:
+            raise ValueError("probing looks at fresh networks: leave it out, or reuse")
         if self.pruning and self.pruning.rungs[-1] >= self.training.steps:
             raise ValueError("pruning.rungs must lie below training.steps")
         if self.pruning and not self.pruning.rungs[0] and not self.training.closed_form_images:
             raise ValueError("pruning.rungs: 0 needs a closed-form start to look at")
+        if "ridge_probe" in self.proxies and not self.training.closed_form_images:
+            raise ValueError("probing.proxies: ridge_probe needs a closed-form start to look at")
         try:
             SAMPLERS[self.sampler.name](self.sampling_context(), 0, **self.sampler.options)
         except TypeError as error:
@@ -186,7 +212,13 @@ class StudyConfig(_Section):
             estimate=known,
             log2_c=self.task_facts.log2_c,
             max_runtime_ms=self.objective.max_runtime_ms,
+            proxies=self.proxies,
         )
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """What is measured of a candidate before it is trained; nothing without `probing`."""
+        return tuple(self.probing.proxies) if self.probing else ()
 
     @property
     def task_facts(self) -> Task:

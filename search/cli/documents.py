@@ -55,6 +55,7 @@ def _trial(trial: TrialRecord) -> dict[str, Any]:
         "lpips": trial.lpips,
         "log2_score": trial.log2_score,
         "curve": trial.curve,
+        "probes": trial.probes,
     }
 
 

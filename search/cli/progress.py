@@ -19,7 +19,7 @@ from rich.table import Column
 
 from search.config import StudyConfig
 from search.study.estimate import Estimate
-from search.study.results import FinalRun, TrialRecord
+from search.study.results import FREE, FinalRun, TrialRecord
 from spaces.label import label
 
 
@@ -77,7 +77,7 @@ class ConsoleObserver:
 
     def trial(self, record: TrialRecord) -> None:
         """One line for a trained trial; those that cost no training are counted."""
-        if record.status in ("infeasible", "duplicate"):
+        if record.status in FREE:
             self.skipped[record.status] += 1
             self._note("")
             return

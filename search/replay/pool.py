@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from search.errors import UserError
-from search.study.job import AnyJob, Event, Job, Rung, Trained
+from search.study.job import AnyJob, Event, Job, Probed, Rung, Trained
 from search.study.pool import Pool
 
+from .probes import Probes
 from .table import Run, TrainedTable
 
 
@@ -32,10 +34,13 @@ class ReplayPool(Pool[_Replaying]):
 
     threads = all_threads = 1
 
-    def __init__(self, table: TrainedTable, workers: int) -> None:
+    def __init__(
+        self, table: TrainedTable, workers: int, probes: Mapping[tuple[str, int], Probes]
+    ) -> None:
         super().__init__(workers)
         self.clock_s = 0.0
         self._table = table
+        self._probes = probes
         self._order = itertools.count()
         self._coming: list[tuple[float, int, Event]] = []
 
@@ -48,6 +53,9 @@ class ReplayPool(Pool[_Replaying]):
         if unknown:
             raise UserError(f"the table has no PSNR at step {min(unknown)}")
         self._running[job.key] = _Replaying(job, run, self.clock_s)
+        if job.proxies:
+            self._schedule_probe(job)
+            return
         self._schedule_next(self._running[job.key])
 
     def wait(self) -> list[Event]:
@@ -66,6 +74,15 @@ class ReplayPool(Pool[_Replaying]):
             self._schedule_next(replaying)
         else:
             self._push(self.clock_s, self._ended(replaying, replaying.step))
+
+    def _schedule_probe(self, job: Job) -> None:
+        probes = self._probes.get((job.architecture.digest, self._table.seed(job.seed)))
+        missing = [name for name in job.proxies if probes is None or name not in probes.values]
+        if probes is None or missing:
+            raise UserError(f"the table has no {missing[0]} of {job.architecture.digest}")
+        seconds = sum(probes.seconds[name] for name in job.proxies)
+        values = {name: probes.values[name] for name in job.proxies}
+        self._push(self.clock_s + seconds, Probed(job.key, values, {"total": seconds}))
 
     def _schedule_next(self, replaying: _Replaying) -> None:
         """The first thing that happens to a job beyond where it stands."""

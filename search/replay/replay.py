@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from search.study.run import StudyRun
 from search.study.storage import directions_of
 
 from .pool import ReplayPool
+from .probes import Probes
 from .table import TrainedTable
 
 
@@ -39,12 +41,17 @@ def study_of(table: TrainedTable, **settings: Any) -> StudyConfig:
     return parse_config({**document, "training": training, **settings}, "a replayed study")
 
 
-def replay(table: TrainedTable, config: StudyConfig) -> Replayed:
+def replay(
+    table: TrainedTable,
+    config: StudyConfig,
+    probes: Mapping[tuple[str, int], Probes] | None = None,
+) -> Replayed:
     """Search as `lensnas run` would, by the same driver, on a simulated clock and in memory.
 
+    `probes` by (digest, seed of the table): for studies that probe.
     Raises UserError where the study asks for what the table does not hold.
     """
-    pool = ReplayPool(table, config.workers)
+    pool = ReplayPool(table, config.workers, probes or {})
     observer = _Recorder(pool)
     study = optuna.create_study(directions=directions_of(config))
     data = DataSource("sample", Path())

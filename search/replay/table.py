@@ -86,7 +86,11 @@ class TrainedTable:
             raise UserError(f"the table holds no architecture {architecture.digest}")
         if steps not in self.budgets:
             raise UserError(f"the table has no training of {steps} steps, only {self.budgets}")
-        return row.runs[steps, self.seeds[seed % len(self.seeds)]]
+        return row.runs[steps, self.seed(seed)]
+
+    def seed(self, seed: int) -> int:
+        """That of the table's trainings which a study's `seed` stands for."""
+        return self.seeds[seed % len(self.seeds)]
 
     def parameters(self, architecture: Architecture) -> int:
         """Of the deployed network."""

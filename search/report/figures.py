@@ -40,7 +40,7 @@ PANELS: dict[str, Panel] = {
         "This study",
         "Own data, predicted run time. Line: Pareto front of the trials. Dotted: equal scores. "
         "Bars of the finals: 90 % interval of the prediction, spread of the seeds. Below: "
-        "candidates that were pruned, or refused before training for their run time.",
+        "candidates that were pruned, passed over after a probe, or refused for their run time.",
         pareto,
     ),
     "published": Panel(
@@ -82,7 +82,8 @@ PANELS: dict[str, Panel] = {
     ),
     "timeline": Panel(
         "Trials over time",
-        "From being proposed to its end; infeasible ones end at once.",
+        "From being proposed to its end; infeasible ones end at once, probed ones when another is "
+        "trained instead.",
         timeline,
     ),
     "phases": Panel(

@@ -52,7 +52,8 @@ def facts(results: StudyResults) -> str:
         "Search space": f"{config.space.name}, {config.search_space().size():.3g} architectures",
         "Objective": config.objective.kind
         + (f", run time at most {limit:g} ms" if limit is not None else ""),
-        "Sampler": config.sampler.name,
+        "Sampler": config.sampler.name
+        + (f", among {config.probing.candidates} probed candidates" if config.probing else ""),
         "Training of a trial": search_budget(results),
         "Training of a finalist": finals_budget(results),
         "Trials": f"{results.trained} of {config.trials} trained ({counts or 'none yet'})",

@@ -36,6 +36,7 @@ from .style import (
 )
 
 _UNTRAINED: tuple[Status, ...] = ("infeasible", "pruned")
+"""Below the plane in any study; `probed` ones where there are any."""
 _IN_TURNS, _BELOW = ("top left", "bottom right"), ("bottom right",)
 
 
@@ -62,15 +63,17 @@ def pareto(results: StudyResults) -> go.Figure:
             text="no complete trial yet", xref="x domain", yref="y domain", x=0.5, y=0.5,
             showarrow=False, font={"color": GRAY},
         )  # fmt: skip
-    for status in _UNTRAINED:
+    probed = any(trial.status == "probed" for trial in results.trials)
+    untrained: tuple[Status, ...] = (*_UNTRAINED, "probed") if probed else _UNTRAINED
+    for status in untrained:
         figure.add_trace(_rug(results, status), row=2, col=1)
     style(figure, height=600)
     figure.update_yaxes(title_text="PSNR, dB", row=1, col=1)
     figure.update_yaxes(
         type="category",
         categoryorder="array",
-        categoryarray=_UNTRAINED,
-        range=(-0.6, 1.6),
+        categoryarray=untrained,
+        range=(-0.6, len(untrained) - 0.4),
         row=2,
         col=1,
     )

@@ -15,6 +15,7 @@ from spaces.label import label
 # Okabe and Ito's colour-blind safe palette, the blue a little lighter for dark pages.
 BLUE, ORANGE, GREEN = "#2484c1", "#e69f00", "#009e73"
 VERMILLION, PURPLE, SKY = "#d55e00", "#cc79a7", "#56b4e9"
+TAN = "#b39b6b"
 GRAY, FAINT = "#8a8a8a", "rgba(128,128,128,0.25)"
 
 STATUS_COLOURS: dict[Status, str] = {
@@ -22,6 +23,7 @@ STATUS_COLOURS: dict[Status, str] = {
     "pruned": ORANGE,
     "infeasible": GRAY,
     "duplicate": "#bdbdbd",
+    "probed": TAN,
     "failed": VERMILLION,
     "running": SKY,
     "waiting": "#d9d9d9",
@@ -96,6 +98,7 @@ def trial_hover(trial: TrialRecord) -> str:
         lines += [wrapped(note) for note in known.notes]
     if trial.log2_score is not None:
         lines.append(f"score {score_text(trial.log2_score)}")
+    lines += [f"{escape(n)} {v:.4g}" for n, v in trial.probes.items() if v is not None]
     if trial.reason:
         lines.append(wrapped(trial.reason))
     return "<br>".join(lines)

@@ -5,6 +5,7 @@ study equal an uninterrupted one: Optuna stores no random state. A new sampler
 is one file here and its import below.
 """
 
+from .choosing import may_choose, most_promising
 from .context import Context
 from .evolution import EvolutionSampler
 from .latency_aware import LatencyAwareSampler
@@ -17,6 +18,8 @@ __all__ = [
     "EvolutionSampler",
     "LatencyAwareSampler",
     "SamplerFactory",
+    "may_choose",
+    "most_promising",
     "nsga2",
     "random",
     "tpe",

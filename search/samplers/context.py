@@ -28,7 +28,8 @@ _FAMILIES = 1_000
 class Context:
     """The space, and the oracle's word on any architecture of it.
 
-    `seed`: the study's. `log2_c`: of its score. One context serves all samplers of a study, and
+    `seed`: the study's. `log2_c`: of its score. `proxies`: names of what the study measures of a
+    network before it is trained. One context serves all samplers of a study, and
     remembers: the sampler itself is made anew for every trial.
     """
 
@@ -37,6 +38,7 @@ class Context:
     estimate: Callable[[Architecture], Estimate]
     log2_c: float
     max_runtime_ms: float | None = None
+    proxies: tuple[str, ...] = ()
 
     def price(self, architecture: Architecture) -> Priced | None:
         """None where the architecture may not be trained: refused, or slower than allowed."""
@@ -60,7 +62,7 @@ class Context:
     @cached_property
     def history(self) -> History:
         """The study's trials, as far as they were read."""
-        return History(self.space, self.price, self.log2_c)
+        return History(self.space, self.price, self.log2_c, probing=bool(self.proxies))
 
     @cached_property
     def _draw(self) -> Callable[[int], Priced | None]:

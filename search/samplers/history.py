@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search.attributes import INDEX, RESULT
+from search.attributes import CHOSEN_OVER, INDEX, PROBES, RESULT
 from search.objective import log2_score, psnr_of_score
 from spaces.architecture import Architecture
 from spaces.space import SearchSpace
@@ -87,14 +87,18 @@ def fitted_gain(points: Sequence[tuple[float, float]]) -> Gain:
 class History:
     """Grows with a study: what was read of a finished trial is not read again.
 
-    `proposed`: all architectures that a trial has had. `running`: those of running trials.
+    `proposed`: architectures that were trained or refused, or that a trial has which has not ended.
+    `running`: those in training. `probes`: what proxies said, by their names.
     """
 
     space: SearchSpace
     price: Callable[[Architecture], Priced | None]
     log2_c: float
-    proposed: set[Architecture] = field(default_factory=set)
+    probing: bool = False
     running: list[Priced] = field(default_factory=list)
+    probes: dict[Architecture, Mapping[str, float | None]] = field(default_factory=dict)
+    _ended: set[Architecture] = field(default_factory=set)
+    _in_hand: set[Architecture] = field(default_factory=set)
     _complete: dict[int, tuple[Observation, dict[int, float]]] = field(default_factory=dict)
     _pruned: dict[int, tuple[Priced, int, float]] = field(default_factory=dict)
     _read: set[int] = field(default_factory=set)
@@ -102,24 +106,37 @@ class History:
     def update(self, study: optuna.Study) -> None:
         """Read the trials that have ended since, and those that are running."""
         self.running = []
+        self._in_hand = set()
         for trial in study.get_trials(deepcopy=False):
             if trial.number in self._read:
                 continue
             architecture = architecture_of(trial, self.space)
             if trial.state.is_finished():
                 self._read.add(trial.number)
-            if architecture is None or _interrupted(trial):
+            if architecture is None:
                 continue
-            self.proposed.add(architecture)
+            self._note_probes(trial, architecture)
+            if _interrupted(trial):
+                continue
+            if trial.state == TrialState.RUNNING:
+                self._in_hand.add(architecture)
+            elif not _only_probed(trial):
+                self._ended.add(architecture)
             priced = self.price(architecture)
             if priced is None:
                 continue
             if trial.state == TrialState.RUNNING:
-                self.running.append(priced)
+                if not self.probing or CHOSEN_OVER in trial.user_attrs:
+                    self.running.append(priced)
             elif trial.state == TrialState.COMPLETE:
                 self._add_complete(trial, priced)
             elif trial.state == TrialState.PRUNED:
                 self._add_pruned(trial, priced)
+
+    @property
+    def proposed(self) -> set[Architecture]:
+        """What need not be proposed now; that was only probed may come again."""
+        return self._ended | self._in_hand
 
     @property
     def observations(self) -> list[Observation]:
@@ -141,6 +158,11 @@ class History:
             if step in curve
         ]
         return fitted_gain(points) if len(points) >= FEWEST_AT_RUNG else None
+
+    def _note_probes(self, trial: FrozenTrial, architecture: Architecture) -> None:
+        probes = trial.user_attrs.get(PROBES)
+        if probes is not None:
+            self.probes[architecture] = probes
 
     def _add_complete(self, trial: FrozenTrial, priced: Priced) -> None:
         result = trial.user_attrs.get(RESULT, {})
@@ -166,6 +188,10 @@ def _interrupted(trial: FrozenTrial) -> bool:
     """Whether its driver died: the ledger asks for such a trial again, as if it had not been."""
     attributes = trial.user_attrs
     return trial.state == TrialState.FAIL and INDEX in attributes and RESULT not in attributes
+
+
+def _only_probed(trial: FrozenTrial) -> bool:
+    return trial.user_attrs.get(RESULT, {}).get("status") == "probed"
 
 
 def architecture_of(trial: FrozenTrial, space: SearchSpace) -> Architecture | None:

@@ -18,6 +18,11 @@ def trial_directory(config: StudyConfig, number: int) -> Path:
     return config.directory / "trials" / f"{number:05d}"
 
 
+def probe_directory(config: StudyConfig, number: int) -> Path:
+    """Of what was measured of this trial's network before it could be trained."""
+    return config.directory / "probes" / f"{number:05d}"
+
+
 def final_directory(config: StudyConfig, architecture: Architecture, seed: int, steps: int) -> Path:
     """Of one run of the finals."""
     return config.directory / "finals" / f"{architecture.digest}-{steps}-s{seed}"

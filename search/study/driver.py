@@ -13,14 +13,15 @@ from search.config import StudyConfig
 from search.errors import UserError
 from search.training.lpips_weights import read_lpips_weights
 from search.training.reuse.recipe import Parents, SuperNetwork
+from spaces.architecture import Architecture
 from spaces.zoo import ZOO
 
 from .data import prepare_data
-from .directories import trial_directory
-from .donors import parent_of, super_network_file
+from .directories import probe_directory, trial_directory
+from .donors import Parent, parent_of, super_network_file
 from .estimate import Estimate
 from .finals import run_finals
-from .job import Failed, Job, Rung, Trained
+from .job import Failed, Job, Probed, ProbeValues, Rung, Trained
 from .ledger import Asked, Ledger
 from .observer import Observer
 from .pool import LocalPool
@@ -33,7 +34,8 @@ from .storage import create_or_resume
 PATIENCE = 500
 """Candidates in a row that may be infeasible or known before the search gives up."""
 STUCK = 20
-"""Of them so many are the sampler's, the others random: TPE would propose its best for ever."""
+"""Of them so many are the sampler's, the others random: TPE would propose its best for ever. Where
+candidates wait to be compared with others, no more are asked for in vain."""
 
 
 def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
@@ -64,24 +66,32 @@ def search(run: StudyRun) -> None:
     _Search(run).run()
 
 
-@dataclass(frozen=True)
-class _Training:
-    """`parent`: number of the trial whose weights it started from."""
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """`parent`: number of the trial whose weights it starts from."""
 
     asked: Asked
     known: Estimate
-    parent: int | None
+    parent: int | None = None
 
 
 class _Search:
-    """The search stage: keeps the pool busy with candidates until the total is trained."""
+    """The search stage: keeps the pool busy with candidates until the total is trained.
+
+    In a study that probes, candidates gather in `round`. Once it is full and all of them are
+    probed, the most promising is trained, and the others end.
+    """
 
     def __init__(self, run: StudyRun) -> None:
         self.study_run = run
         self.config, self.pool, self.observer = run.config, run.pool, run.observer
         self.ledger = Ledger(run.study, run.config, run.context)
-        self.running: dict[str, _Training] = {}
+        self.running: dict[str, _Candidate] = {}
+        self.probing: dict[str, _Candidate] = {}
+        self.round: list[_Candidate] = []
         self.exhausted = False
+        with_super_network = isinstance(run.config.reuse, SuperNetwork)
+        self.shared = super_network_file(run.config) if with_super_network else None
 
     def run(self) -> None:
         self._progress()
@@ -93,12 +103,16 @@ class _Search:
             for event in self.pool.wait():
                 if isinstance(event, Rung):
                     self._at_rung(event)
+                elif event.key in self.probing:
+                    self._probe_ended(event)
                 else:
                     self._ended(event)
 
     def _wants_more(self) -> bool:
-        planned = self.ledger.trained + len(self.running)
-        return self.pool.free > 0 and planned < self.config.trials and not self.exhausted
+        will_train = [c for c in self.probing.values() if c not in self.round]
+        planned = self.ledger.trained + len(self.running) + len(will_train)
+        wanted = planned < self.config.trials and not self._round_is_full()
+        return self.pool.free > 0 and wanted and not self.exhausted
 
     def _start_next(self) -> None:
         for in_vain in range(PATIENCE):
@@ -106,43 +120,109 @@ class _Search:
             known = self.study_run.estimate(asked.architecture)
             record = self.ledger.judge(asked, known)
             if record is None:
-                self._train(asked, known)
+                self._take(_Candidate(asked, known))
                 return
             self.observer.trial(record)
+            if self._round_is_full():
+                self._choose()
+                return
         self.exhausted = True
         message = (
             f"{PATIENCE} candidates in a row were infeasible or already trained: "
             "widen the space or the run-time budget"
         )
-        if not self.ledger.trained and not self.running:
+        if not self.ledger.trained and not self.pool.busy:
             raise UserError(message)
         self.observer.warn(f"the search ends early: {message}")
 
-    def _train(self, asked: Asked, known: Estimate) -> None:
-        number = asked.trial.number
+    def _take(self, candidate: _Candidate) -> None:
+        """Train it, or probe it first."""
+        asked = candidate.asked
+        if self.config.probing is None or asked.chosen:
+            self._train(candidate)
+            return
+        if self.ledger.has_rivals(asked):
+            self.round.append(candidate)
+        probes = self.ledger.probes_of(asked.architecture)
+        if probes is None:
+            self._probe(candidate)
+        else:
+            self._probed(candidate, probes)
+
+    def _probe(self, candidate: _Candidate) -> None:
+        number = candidate.asked.trial.number
+        key = f"probe of trial {number}"
+        job = self._job(key, candidate, probe_directory(self.config, number))
+        self._start(replace(job, proxies=self.config.proxies), candidate, self.probing)
+
+    def _probe_ended(self, event: Trained | Probed | Failed) -> None:
+        candidate = self.probing.pop(event.key)
+        probes: ProbeValues = dict.fromkeys(self.config.proxies)
+        if isinstance(event, Probed):
+            probes = event.values
+        elif isinstance(event, Failed):
+            self.observer.warn(f"the {event.key} failed: {event.reason}")
+        self._probed(candidate, probes)
+
+    def _probed(self, candidate: _Candidate, probes: ProbeValues) -> None:
+        self.ledger.note_probes(candidate.asked, probes)
+        if candidate in self.round:
+            self._choose()
+        else:
+            self.ledger.choose([candidate.asked])
+            self._train(candidate)
+
+    def _round_is_full(self) -> bool:
+        """Whether its candidates wait for no others, also because none are found."""
+        if self.config.probing is None or not self.round:
+            return False
+        return len(self.round) >= self.config.probing.candidates or self.ledger.in_vain >= STUCK
+
+    def _choose(self) -> None:
+        """Train one of a full round, if all of it are probed."""
+        if not self._round_is_full() or any(c in self.round for c in self.probing.values()):
+            return
+        by_asked = {candidate.asked: candidate for candidate in self.round}
+        chosen, passed_over = self.ledger.choose(list(by_asked))
+        self.round = []
+        for record in passed_over:
+            self.observer.trial(record)
+        self._train(by_asked[chosen])
+
+    def _train(self, candidate: _Candidate) -> None:
+        number = candidate.asked.trial.number
         key = f"trial {number}"
         pruning = self.config.pruning
-        job = Job(
+        parent = self._parent(candidate.asked.architecture)
+        job = replace(
+            self._job(key, candidate, trial_directory(self.config, number)),
+            rungs=rungs_of(candidate.asked.index, pruning) if pruning else (),
+            lpips=self.config.evaluation.lpips,
+            donor=self.shared if parent is None else parent.file,
+        )
+        trial = None if parent is None else parent.trial
+        self._start(job, replace(candidate, parent=trial), self.running)
+
+    def _parent(self, architecture: Architecture) -> Parent | None:
+        if not isinstance(self.config.reuse, Parents):
+            return None
+        return parent_of(architecture, self.ledger.complete, self.config)
+
+    def _job(self, key: str, candidate: _Candidate, directory: Path) -> Job:
+        return Job(
             key=key,
-            architecture=asked.architecture,
+            architecture=candidate.asked.architecture,
             recipe=self.study_run.recipe,
             data=self.study_run.data,
             seed=self.config.seed,
-            directory=trial_directory(self.config, number),
-            rungs=rungs_of(asked.index, pruning) if pruning else (),
+            directory=directory,
             threads=self.pool.threads,
-            lpips=self.config.evaluation.lpips,
         )
-        parent = None
-        match self.config.reuse:
-            case Parents():
-                parent = parent_of(asked.architecture, self.ledger.complete, self.config)
-                job = replace(job, donor=parent.file if parent else None)
-            case SuperNetwork():
-                job = replace(job, donor=super_network_file(self.config))
+
+    def _start(self, job: Job, candidate: _Candidate, among: dict[str, _Candidate]) -> None:
         self.pool.start(job)
-        self.running[key] = _Training(asked, known, parent.trial if parent else None)
-        self.observer.started(key, known)
+        among[job.key] = candidate
+        self.observer.started(job.key, candidate.known)
 
     def _at_rung(self, event: Rung) -> None:
         training = self.running[event.key]
@@ -153,7 +233,8 @@ class _Search:
         pareto = self.config.objective.kind == "pareto"
         self.pool.answer(event.key, passes(at, others, self.config.pruning, pareto=pareto))
 
-    def _ended(self, event: Trained | Failed) -> None:
+    def _ended(self, event: Trained | Probed | Failed) -> None:
+        assert not isinstance(event, Probed)
         training = self.running.pop(event.key)
         trial = training.asked.trial
         if isinstance(event, Failed):

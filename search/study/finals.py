@@ -9,7 +9,7 @@ from search.networks import zoo_architecture
 from spaces.architecture import Architecture
 
 from .directories import final_directory
-from .job import Failed, Job, Rung
+from .job import Failed, Job, Probed, Rung
 from .results import FinalRun, final_key, read_results, write_final
 from .run import StudyRun
 
@@ -42,7 +42,7 @@ def run_finals(run: StudyRun, finals: FinalsConfig) -> None:
             pool.start(job)
             observer.started(f"{architecture.digest} seed {seed}", run.estimate(architecture))
         for event in pool.wait():
-            assert not isinstance(event, Rung)
+            assert not isinstance(event, Rung | Probed)
             architecture, seed = keys[event.key]
             done += 1
             if isinstance(event, Failed):

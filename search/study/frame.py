@@ -8,7 +8,8 @@ from .results import StudyResults
 
 
 def trials_frame(results: StudyResults) -> pd.DataFrame:
-    """One row a trial, in order of number; choices in columns of their own ("choice.levels").
+    """One row a trial, in order of number; choices ("choice.levels") and what proxies said
+    ("probe.naswot") in columns of their own.
 
     Run times are predicted; PSNR, SSIM and LPIPS (where the study asks for it)
     are of its own validation data.
@@ -35,5 +36,6 @@ def trials_frame(results: StudyResults) -> pd.DataFrame:
             "total_s": trial.seconds.get("total"),
         }
         choices = trial.architecture.choices if trial.architecture else {}
-        rows.append(row | {f"choice.{name}": value for name, value in choices.items()})
+        probes = {f"probe.{name}": value for name, value in trial.probes.items()}
+        rows.append(row | probes | {f"choice.{name}": value for name, value in choices.items()})
     return pd.DataFrame(rows)

@@ -17,6 +17,9 @@ from spaces.space import SearchSpace
 
 DatasetKind = Literal["sample"] | DatasetName
 
+ProbeValues = dict[str, float | None]
+"""What proxies said of an untrained network, by their names; None where one had no number."""
+
 
 @dataclass(frozen=True)
 class DataSource:
@@ -50,7 +53,8 @@ class Job:
     `key` names the job among the running ones. `rungs` are the steps at which the
     worker reports and waits for the word to go on. `threads` is its share of the cores.
     `lpips`: a file of its weights, where that is to be measured too. `donor`: whose weights it
-    starts from, where it has them.
+    starts from, where it has them. With `proxies` nothing is trained: these are measured of the
+    untrained network.
     """
 
     key: str
@@ -63,6 +67,7 @@ class Job:
     threads: int = 1
     lpips: Path | None = None
     donor: DonorFile | None = None
+    proxies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,15 @@ class Trained:
 
 
 @dataclass(frozen=True)
+class Probed:
+    """An untrained network that was looked at. `seconds`: wall time, and "cpu" of all threads."""
+
+    key: str
+    values: ProbeValues
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Failed:
     """A run that ended badly, with the reason in one line."""
 
@@ -136,5 +150,5 @@ class Prevented:
     reason: str
 
 
-Event = Rung | Trained | Failed
+Event = Rung | Trained | Probed | Failed
 """What a pool hands on of a candidate; `Prevented` ends the study instead."""

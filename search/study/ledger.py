@@ -6,6 +6,7 @@ a driver that is killed and started again goes on from what is stored.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +14,22 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search.attributes import BASELINE, CANDIDATE, INDEX, RESULT
+from search.attributes import BASELINE, CANDIDATE, CHOSEN_OVER, INDEX, PROBES, RESULT
 from search.config import SamplerConfig, StudyConfig
 from search.networks import zoo_architecture
 from search.objective import log2_score
-from search.samplers import SAMPLERS, Context
+from search.samplers import SAMPLERS, Context, may_choose, most_promising
 from spaces.architecture import Architecture
 
 from .estimate import Estimate, infeasible_reason
-from .job import Failed, Trained
+from .job import Failed, ProbeValues, Trained
 from .pruning import AtRung
 from .results import TRAINED, TrialRecord, read_trial
+
+_UNSEEN = ("duplicate", "interrupted", "waiting", "probed")
+"""Statuses after which the same architecture may be trained."""
+_STAYING = (INDEX, BASELINE, PROBES, CHOSEN_OVER)
+"""Attributes that a lost trial has when it is run again."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,11 @@ class Asked:
     trial: optuna.Trial
     index: int
     architecture: Architecture
+
+    @property
+    def chosen(self) -> bool:
+        """Whether it was to be trained, in a study that probes, before a stop."""
+        return CHOSEN_OVER in self.trial.user_attrs
 
 
 class Ledger:
@@ -46,6 +57,8 @@ class Ledger:
         self.trained = 0
         self.complete: list[TrialRecord] = []
         self._next_index = 0
+        self._last_useful = -1
+        self._probes: dict[str, ProbeValues] = {}
         self._seen: dict[str, int] = {}
         self._at_rungs: dict[int, dict[int, AtRung]] = {}  # By step and number of the trial.
         self._recover()
@@ -62,7 +75,7 @@ class Ledger:
         The sampler is made anew from (study seed, index) for each, because Optuna stores no
         random state and a resumed study must go on as if it had never stopped.
         """
-        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        waiting = self._waiting()
         index = waiting[0].user_attrs[INDEX] if waiting else self._next_index
         seed = int(np.random.SeedSequence([self.config.seed, index]).generate_state(1)[0])
         sampler = SamplerConfig(name="random") if at_random else self.config.sampler
@@ -75,6 +88,9 @@ class Ledger:
             trial.set_user_attr(INDEX, index)
         self._next_index = max(self._next_index, index + 1)
         return Asked(trial, index, self.space.suggest(trial))
+
+    def _waiting(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
 
     def judge(self, asked: Asked, known: Estimate) -> TrialRecord | None:
         """Record the estimate; the trial's record where it ends here, None where it may train."""
@@ -91,7 +107,52 @@ class Ledger:
             return self._end(trial, "duplicate", f"the architecture of trial {earlier}")
         self._seen[asked.architecture.digest] = trial.number
         reason = infeasible_reason(known, budget)
-        return self._end(trial, "infeasible", reason) if reason else None
+        if reason:
+            return self._end(trial, "infeasible", reason)
+        self._last_useful = max(self._last_useful, asked.index)
+        return None
+
+    @property
+    def in_vain(self) -> int:
+        """How many candidates in a row, up to the last, were infeasible or known; 0 where lost
+        ones wait to be asked for again."""
+        in_vain = self._next_index - 1 - self._last_useful
+        return 0 if in_vain and self._waiting() else in_vain
+
+    # -- probing -----------------------------------------------------------------
+
+    def has_rivals(self, asked: Asked) -> bool:
+        """Whether it is one of several of which one will be trained. Baselines are not, nor is
+        anything before `probing.warm_up_trials`."""
+        probing = self.config.probing
+        if probing is None or BASELINE in asked.trial.user_attrs:
+            return False
+        return may_choose(self._context, self.study, probing.warm_up_trials)
+
+    def probes_of(self, architecture: Architecture) -> ProbeValues | None:
+        """What all of the study's proxies said of it; None where it has to be probed."""
+        known = self._probes.get(architecture.digest, {})
+        return known if set(self.config.proxies) <= known.keys() else None
+
+    def note_probes(self, asked: Asked, probes: ProbeValues) -> None:
+        """Record what proxies said."""
+        known = {**self._probes.get(asked.architecture.digest, {}), **probes}
+        self._probes[asked.architecture.digest] = known
+        asked.trial.set_user_attr(PROBES, known)
+
+    def choose(self, candidates: Sequence[Asked]) -> tuple[Asked, list[TrialRecord]]:
+        """Which of the probed candidates is to be trained; the records of the others, now ended."""
+        architectures = [asked.architecture for asked in candidates]
+        best = most_promising(self._context, self.study, architectures)
+        chosen = candidates[architectures.index(best)]
+        others = [asked for asked in candidates if asked is not chosen]
+        # In one write, before the others end: a kill must not reopen the choice.
+        chosen.trial.set_user_attr(CHOSEN_OVER, [other.trial.number for other in others])
+        return chosen, [self._passed_over(other, chosen) for other in others]
+
+    def _passed_over(self, asked: Asked, chosen: Asked) -> TrialRecord:
+        del self._seen[asked.architecture.digest]  # It may be proposed again.
+        return self._end(asked.trial, "probed", f"trial {chosen.trial.number} promised more")
 
     # -- telling ---------------------------------------------------------------
 
@@ -162,13 +223,21 @@ class Ledger:
     # -- going on after a stop ---------------------------------------------------
 
     def _recover(self) -> None:
-        """Finish or requeue the trials that a killed or interrupted driver left running."""
-        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        """Finish or requeue the trials that a killed or interrupted driver left running.
+
+        What was passed over, but not yet ended, only ends.
+        """
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        passed_over = {n for trial in running for n in trial.user_attrs.get(CHOSEN_OVER, ())}
+        for trial in running:
             result = trial.user_attrs.get(RESULT)
             if result is not None:
                 self._tell(trial.number, trial.user_attrs, result)
                 continue
-            attrs = {k: trial.user_attrs[k] for k in (INDEX, BASELINE) if k in trial.user_attrs}
+            if trial.number in passed_over:
+                self.study.tell(trial.number, state=TrialState.FAIL)
+                continue
+            attrs = {k: trial.user_attrs[k] for k in _STAYING if k in trial.user_attrs}
             attrs.setdefault(INDEX, self._index_of_lost(trial))
             # Without a recorded candidate the choices may be incomplete: let the sampler, which
             # depends on the index alone, make them again.
@@ -187,7 +256,11 @@ class Ledger:
         self.trained += record.status in TRAINED
         if record.status == "complete":
             self.complete.append(record)
-        if record.architecture and record.status not in ("duplicate", "interrupted", "waiting"):
+        if record.architecture and record.status not in ("infeasible", "duplicate"):
+            self._last_useful = max(self._last_useful, record.index)
+        if record.architecture and record.probes:
+            self._probes.setdefault(record.architecture.digest, {}).update(record.probes)
+        if record.architecture and record.status not in _UNSEEN:
             self._seen.setdefault(record.architecture.digest, record.number)
         self._note_rungs(record)
 

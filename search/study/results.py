@@ -6,14 +6,14 @@ Tables, reports, dashboards and exports are made from `StudyResults`.
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search.attributes import BASELINE, CANDIDATE, FINAL, INDEX, RESULT
+from search.attributes import BASELINE, CANDIDATE, FINAL, INDEX, PROBES, RESULT
 from search.config import StudyConfig
 from search.networks import zoo_architecture
 from search.objective import log2_score
@@ -21,12 +21,16 @@ from spaces.architecture import Architecture
 from spaces.zoo import ZOO
 
 from .estimate import Estimate
+from .job import ProbeValues
 
 Status = Literal[
-    "waiting", "running", "complete", "pruned", "infeasible", "duplicate", "failed", "interrupted"
-]
+    "waiting", "running", "complete", "pruned", "infeasible", "duplicate", "probed", "failed",
+    "interrupted",
+]  # fmt: skip
 TRAINED: tuple[Status, ...] = ("complete", "pruned", "failed")
 """What counts towards a study's total: candidates that training time was spent on."""
+FREE: tuple[Status, ...] = ("infeasible", "duplicate", "probed")
+"""What was judged and not trained. The probed may be trained as another trial."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class TrialRecord:
     predicted run time; all None unless complete. `curve`: (step, PSNR in dB). `lpips`: None
     also where it was not asked for, as in `FinalRun` and `Finalist`. `inherited`: share of the
     weights, 0 to 1, that it started with from another network, of the trial `parent` or of a
-    super-network.
+    super-network. `probes`: what proxies said of the untrained network, None where one had no
+    number.
     """
 
     number: int
@@ -57,6 +62,7 @@ class TrialRecord:
     lpips: float | None = None
     inherited: float | None = None
     parent: int | None = None
+    probes: ProbeValues = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -220,6 +226,7 @@ def read_trial(trial: FrozenTrial) -> TrialRecord:
         lpips=result.get("lpips"),
         inherited=result.get("inherited"),
         parent=result.get("parent"),
+        probes=attrs.get(PROBES, {}),
     )
 
 

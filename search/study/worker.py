@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,6 +29,7 @@ from search.networks import Candidate, candidate
 from search.training.data import TrainingData, training_data
 from search.training.loop import KeepGoing, TrainingDivergedError, predict_images, train
 from search.training.lpips import mean_lpips
+from search.training.proxies import Subject, measured
 from search.training.reuse.inheritance import Inherited, donor_of, inherit
 from search.training.reuse.storage import load_donor, save_donor
 from search.training.reuse.super_network import train_super_network
@@ -36,7 +38,17 @@ from spaces.ops.keras_backend import Network
 from spaces.wiring import wiring
 
 from .data import open_pairs
-from .job import AnyJob, DonorFile, Failed, Job, Prevented, Rung, SuperNetworkJob, Trained
+from .job import (
+    AnyJob,
+    DonorFile,
+    Failed,
+    Job,
+    Prevented,
+    Probed,
+    Rung,
+    SuperNetworkJob,
+    Trained,
+)
 
 PREVIEW_IMAGES = 3
 
@@ -60,11 +72,16 @@ def main(job: AnyJob, pipe: Connection) -> None:
         pipe.send(Failed(job.key, f"{type(error).__name__}: {_first_line(error)}"))
 
 
-def _run(job: Job, pipe: Connection) -> Trained:
+def _run(job: Job, pipe: Connection) -> Trained | Probed:
     started = time.perf_counter()
     network = candidate(job.architecture)
     data = _prepare(job, network.input_channels)
     model = Network(network.network, network.input_channels)
+    teacher = make_teacher(job.recipe, data, seed=job.seed)
+    if job.proxies:
+        subject = Subject(model, network, job.recipe, data, job.seed, teacher)
+        values = measured(job.proxies, subject)
+        return Probed(job.key, values, _spent(started))
     recipe, inherited = job.recipe, None
     if job.donor is not None:
         inherited = _inherit(model, network, job.donor)
@@ -78,7 +95,7 @@ def _run(job: Job, pipe: Connection) -> Trained:
         seed=job.seed,
         residual=network.residual,
         tone=network.tone,
-        teacher=make_teacher(job.recipe, data, seed=job.seed),
+        teacher=teacher,
         rungs=job.rungs,
         keep_going=_ask(job, pipe),
     )
@@ -87,11 +104,6 @@ def _run(job: Job, pipe: Connection) -> Trained:
         lpips = mean_lpips(model, data.validation, job.lpips) if job.lpips else None
         save_weights(job.directory, [np.asarray(w) for w in model.get_weights()])
         save_preview(job.directory, _preview(model, data))
-    seconds = {
-        **outcome.seconds,
-        "total": time.perf_counter() - started,
-        "cpu": time.process_time(),
-    }
     return Trained(
         key=job.key,
         curve=tuple(outcome.curve),
@@ -99,7 +111,7 @@ def _run(job: Job, pipe: Connection) -> Trained:
         ssim=outcome.ssim,
         pruned_at=outcome.pruned_at,
         parameters=model.deployed().count_params(),
-        seconds={phase: round(value, 4) for phase, value in seconds.items()},
+        seconds=_spent(started, outcome.seconds),
         lpips=lpips,
         inherited=None if inherited is None else inherited.share,
     )
@@ -163,6 +175,12 @@ def _inherit(model: Network, network: Candidate, file: DonorFile) -> Inherited:
     parent.set_weights(read_weights(file.path))
     parent_layers = wiring(other.network, other.input_channels)
     return inherit(model, layers, donor_of(parent, parent_layers))
+
+
+def _spent(started: float, phases: Mapping[str, float] | None = None) -> dict[str, float]:
+    """Wall time by phase and in all, and CPU time, in seconds."""
+    total = {"total": time.perf_counter() - started, "cpu": time.process_time()}
+    return {phase: round(value, 4) for phase, value in {**(phases or {}), **total}.items()}
 
 
 def _preview(model: Network, data: TrainingData) -> dict[str, np.ndarray]:

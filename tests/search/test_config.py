@@ -56,6 +56,18 @@ def test_a_task_knows_its_phone_and_space():
         ({"pruning": {"rungs": [20], "brackets": 3}}, "pruning: 3 brackets need at least 2 rungs"),
         ({"pruning": {"rungs": [20], "brackets": 0}}, "pruning.brackets: .*greater than or equal"),
         ({"pruning": {"rungs": [10_000]}}, "pruning.rungs must lie below training.steps"),
+        (
+            {"probing": {"proxies": ["zen"]}},
+            "probing.proxies: .*no proxy called 'zen'; there a",
+        ),
+        ({"probing": {"proxies": []}}, "probing.proxies: "),
+        ({"probing": {"proxies": ["naswot", "naswot"]}}, "probing.proxies: .*named twice"),
+        ({"probing": {"candidates": 1}}, "probing.candidates: .*greater than or equal to 2"),
+        ({"probing": {"warm_up_trials": 0}}, "probing.warm_up_trials: .*greater than or equal"),
+        (
+            {"probing": {"proxies": ["ridge_probe"]}, "training": {"closed_form_images": 0}},
+            "ridge_probe needs a closed-form start",
+        ),
         ({"objective": {"max_runtime_ms": 0}}, "objective.max_runtime_ms: .*greater than 0"),
         ({"evaluation": {"lpips": 3}}, "evaluation.lpips: Input is not a valid path"),
         ({"evaluation": {"fid": "x"}}, "there is no setting evaluation.fid"),

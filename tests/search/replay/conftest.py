@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.replay import Row, Run, TrainedTable
+from search.replay import Probes, Row, Run, TrainedTable
 from spaces import SPACES
 
 CHOICES = {
@@ -39,3 +39,16 @@ def table():
     return TrainedTable(
         "isp", "unet_isp", CHOICES, {"batch": 8}, {}, {"machine": "none"}, tuple(found.values())
     )
+
+
+@pytest.fixture(scope="session")
+def probes(table):
+    """One proxy that nearly says how a training ends, and one that says nothing."""
+    found = {}
+    for row in table.rows:
+        for seed in SEEDS:
+            rng = np.random.default_rng([int(row.architecture.digest, 16), seed, 1])
+            telling = row.runs[400, seed].psnr_db + 0.05 * rng.normal()
+            values = {"ridge_probe": float(telling), "naswot": float(rng.normal())}
+            found[row.architecture.digest, seed] = Probes(values, dict.fromkeys(values, 0.5))
+    return found

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +38,25 @@ def test_infeasible_candidates_are_drawn_without_a_psnr(make_results):
     (rug,) = [t for t in pareto(results).data if t.y is not None and "infeasible" in t.y]
     assert list(rug.x) == [t.estimate.runtime_ms for t in refused]
     assert rug.yaxis == "y2"
+
+
+def test_probed_candidates_are_drawn_apart_and_count_as_nothing_trained(make_results):
+    results = make_results(complete=12)
+    assert not [t for t in pareto(results).data if t.y is not None and "probed" in t.y]
+    last = results.complete[-1]
+    passed_over = replace(
+        last, status="probed", psnr_db=None, ssim=None, log2_score=None, curve=(), seconds={},
+        reason="trial 3 promised more", probes={"synflow": 17.25, "naswot": None},
+    )  # fmt: skip
+    trials = tuple(passed_over if t is last else t for t in results.trials)
+    probed = replace(results, trials=trials)
+    (rug,) = [t for t in pareto(probed).data if t.y is not None and "probed" in t.y]
+    assert list(rug.x) == [last.estimate.runtime_ms]
+    assert "synflow 17.25" in rug.hovertext[0]
+    assert "naswot" not in rug.hovertext[0]
+    assert probed.trained == results.trained - 1
+    assert len(PANELS["score"].draw(probed).data[0].x) == 11
+    assert "probed (1)" in [bar.name for bar in PANELS["timeline"].draw(probed).data]
 
 
 def test_a_study_with_nothing_but_infeasible_candidates_has_a_plot(make_results):
