@@ -56,6 +56,8 @@ def _trial(trial: TrialRecord) -> dict[str, Any]:
         "log2_score": trial.log2_score,
         "curve": trial.curve,
         "probes": trial.probes,
+        "inherited": trial.inherited,
+        "parent": trial.parent,
     }
 
 

@@ -99,9 +99,17 @@ def trial_hover(trial: TrialRecord) -> str:
     if trial.log2_score is not None:
         lines.append(f"score {score_text(trial.log2_score)}")
     lines += [f"{escape(n)} {v:.4g}" for n, v in trial.probes.items() if v is not None]
+    if trial.inherited is not None:
+        lines.append(inherited_text(trial.inherited, trial.parent))
     if trial.reason:
         lines.append(wrapped(trial.reason))
     return "<br>".join(lines)
+
+
+def inherited_text(share: float, parent: int | None) -> str:
+    """For example "started with 87 % of its weights from trial 12"."""
+    source = "a super-network" if parent is None else f"trial {parent}"
+    return f"started with {share:.0%} of its weights from {source}".replace("%", " %")
 
 
 def quality_text(psnr: str, ssim: float, lpips: float | None) -> str:

@@ -33,6 +33,8 @@ def trials_frame(results: StudyResults) -> pd.DataFrame:
             "ssim": trial.ssim,
             "lpips": trial.lpips,
             "log2_score": trial.log2_score,
+            "inherited": trial.inherited,
+            "parent": trial.parent,
             "total_s": trial.seconds.get("total"),
         }
         choices = trial.architecture.choices if trial.architecture else {}

@@ -9,7 +9,7 @@ from search.report.kernels import SHOWN, kernel_latency
 from search.report.pareto import pareto
 from search.report.plane import iso_score_levels
 from search.report.published import published_pareto
-from search.report.style import log_ticks
+from search.report.style import log_ticks, trial_hover
 from search.tasks import TASKS
 
 STUDIES = {
@@ -38,6 +38,15 @@ def test_infeasible_candidates_are_drawn_without_a_psnr(make_results):
     (rug,) = [t for t in pareto(results).data if t.y is not None and "infeasible" in t.y]
     assert list(rug.x) == [t.estimate.runtime_ms for t in refused]
     assert rug.yaxis == "y2"
+
+
+@pytest.mark.parametrize(
+    ("parent", "said"), [(7, "with 87 % of its weights from trial 7"), (None, "a super-network")]
+)
+def test_a_trial_says_whose_weights_it_started_from(make_results, parent, said):
+    trial = make_results(complete=1).complete[0]
+    assert "weights" not in trial_hover(trial)
+    assert said in trial_hover(replace(trial, inherited=0.874, parent=parent))
 
 
 def test_probed_candidates_are_drawn_apart_and_count_as_nothing_trained(make_results):
