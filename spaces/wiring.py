@@ -96,9 +96,11 @@ class _Wires:
         writes = self._written(op, y, reads, given)
         if y not in self.labels:
             self.labels[y] = writes
-        if op in LAYERS or (op == "activation" and "prelu" in given):
+        if op not in LAYERS and op != "activation":
+            return
+        arguments = _arguments(op, given, options)
+        if op in LAYERS or arguments["kind"] == "prelu":
             self._writers[y] = len(self.layers)
-            arguments = _arguments(op, given, options)
             kernel = arguments.get("kernel", 1)
             self.layers.append(Wired(self._new_key(op), op, reads, writes, kernel, arguments))
 

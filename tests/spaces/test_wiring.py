@@ -47,6 +47,12 @@ def test_so_they_do_for_published_systems(name):
     assert_fits(system.network, system.input_shape[2])
 
 
+@pytest.mark.parametrize("name", list(ZOO))
+def test_every_published_system_has_a_wiring(name):
+    layers = wiring(ZOO[name].network, ZOO[name].input_shape[2])
+    assert len({layer.key for layer in layers}) == len(layers) > 2
+
+
 CHOICES = {
     "packing": 1, "stem": "conv3", "stem_activation": "same", "activation": "relu",
     "conv": "conv3", "levels": 1, "stacks": 1, "down": "strided", "up": "depth_to_space",
