@@ -59,7 +59,7 @@ class SharedWeights:
 
     def __init__(self, wirings: Iterable[Sequence[Wired]]) -> None:
         largest: dict[str, Wired] = {}
-        for layer in {layer for layers in wirings for layer in layers}:
+        for layer in dict.fromkeys(layer for layers in wirings for layer in layers):
             _check(layer)
             largest[layer.key] = _union(largest.get(layer.key, layer), layer)
         self._layers = {key: _made(largest[key]) for key in sorted(largest)}
