@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from .job import DonorFile
 from .results import TrialRecord
 
 NEAREST = 8
-"""Candidates, by their choices, of which the one with the most weights in common is the parent."""
+"""Candidates, by their choices, among which the parent is looked for."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ def super_network_file(config: StudyConfig) -> DonorFile:
 def parent_of(
     architecture: Architecture, complete: Iterable[TrialRecord], config: StudyConfig
 ) -> Parent | None:
-    """The trained candidate with the most weights in common with `architecture`, None for none.
+    """The trained candidate most alike to `architecture` by `likeness`, None for none.
 
-    Of equally near ones the better by PSNR.
+    Of equally alike ones the nearest by its choices, then the better by PSNR.
     """
     space = config.search_space()
     if architecture.space != space.name:
@@ -58,26 +58,30 @@ def parent_of(
 
     there.sort(key=order)
     layers = _wiring(architecture)
-    best: tuple[int, Parent] | None = None
+    best: tuple[float, Parent] | None = None
     for trial, other in there[:NEAREST]:
-        common = weights_in_common(layers, _wiring(other))
+        alike = likeness(layers, _wiring(other))
         path = trial_directory(config, trial.number) / WEIGHTS
-        if common > (best[0] if best else 0) and path.exists():
-            best = common, Parent(trial.number, DonorFile(path, other))
+        if alike > (best[0] if best else 0.0) and path.exists():
+            best = alike, Parent(trial.number, DonorFile(path, other))
     return best[1] if best else None
 
 
-def weights_in_common(ours: Iterable[Wired], theirs: Iterable[Wired]) -> int:
-    """How many weights of kernels one network can inherit of the other."""
+def likeness(ours: Sequence[Wired], theirs: Sequence[Wired]) -> float:
+    """Kernels' weights that both networks have, of all that either has: 0 to 1.
+
+    Not what ours could inherit alone: all of a small network's weights lie in a much larger one,
+    which computes something else without the rest of its own.
+    """
     there = {layer.key: layer for layer in theirs}
-    count = 0
-    for layer in ours:
-        other = there.get(layer.key)
-        if other is not None:
-            reads = len(set(layer.reads) & set(other.reads))
-            writes = len(set(layer.writes) & set(other.writes))
-            count += reads * writes * min(layer.kernel, other.kernel) ** 2
-    return count
+    common = sum(_weights(layer, there[layer.key]) for layer in ours if layer.key in there)
+    either = sum(_weights(layer, layer) for layer in [*ours, *theirs]) - common
+    return common / max(either, 1)
+
+
+def _weights(one: Wired, other: Wired) -> int:
+    reads, writes = set(one.reads) & set(other.reads), set(one.writes) & set(other.writes)
+    return len(reads) * len(writes) * min(one.kernel, other.kernel) ** 2
 
 
 def _wiring(architecture: Architecture) -> tuple[Wired, ...]:

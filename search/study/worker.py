@@ -30,6 +30,7 @@ from search.training.data import TrainingData, training_data
 from search.training.loop import KeepGoing, TrainingDivergedError, predict_images, train
 from search.training.lpips import mean_lpips
 from search.training.proxies import Subject, measured
+from search.training.reuse.head import keep_better_head
 from search.training.reuse.inheritance import Inherited, donor_of, inherit
 from search.training.reuse.storage import load_donor, save_donor
 from search.training.reuse.super_network import train_super_network
@@ -85,8 +86,8 @@ def _run(job: Job, pipe: Connection) -> Trained | Probed:
     recipe, inherited = job.recipe, None
     if job.donor is not None:
         inherited = _inherit(model, network, job.donor)
-        if inherited.head:
-            # Solving it again would forget what it learned beside its features.
+        if inherited.head and recipe.closed_form_images:
+            keep_better_head(model, network, recipe, data, seed=job.seed)
             recipe = recipe.model_copy(update={"closed_form_images": 0})
     outcome = train(
         model,

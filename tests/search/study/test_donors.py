@@ -7,10 +7,12 @@ import pytest
 from search.errors import UserError
 from search.networks import zoo_architecture
 from search.study.directories import trial_directory
-from search.study.donors import parent_of, super_network_file
+from search.study.donors import likeness, parent_of, super_network_file
 from search.study.driver import run_study
 from search.study.observer import Silent
 from search.training.reuse.storage import load_donor
+from spaces import SPACES
+from spaces.wiring import wiring
 
 PARENTS = {"kind": "parents"}
 SUPER = {"kind": "super_network", "steps": 4}
@@ -118,3 +120,21 @@ def test_the_nearest_needs_weights_in_common_and_a_file(tiny_config):
     assert parent_of(own, complete[:1], config) is None
     moved = replace(complete[0], architecture=None)
     assert parent_of(own, [moved], config) is None
+
+
+def layers_of(**sizes):
+    space = SPACES["unet_isp"].narrow(ONE_KIND["choices"] | {"convs_0": [1, 2], "levels": [0]})
+    chosen = {"width_0": 8, "convs_0": 1} | sizes
+    pick = space.complete(lambda choice: chosen.get(choice.name, choice.values[0]))
+    return wiring(space.bind(pick), 4)
+
+
+def test_likeness_is_of_what_either_has():
+    own = layers_of()
+    assert likeness(own, own) == 1
+    wider, deeper = layers_of(width_0=12), layers_of(width_0=12, convs_0=2)
+    assert 0 < likeness(own, deeper) < likeness(own, wider) < 1
+    assert likeness(own, wider) == likeness(wider, own)
+    space = SPACES["unet_isp"].narrow({"stem": ["strided3"], "packing": [1]})
+    strided = space.complete(lambda choice: choice.values[0])
+    assert likeness(own, wiring(space.bind(strided), 4)) == 0
