@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .architecture import Architecture, Value
-from .space import Choice, SearchSpace
+from .space import Choice, SearchSpace, draw
 from .unet import family
 
 FIXED = ("packing",)
@@ -23,11 +23,7 @@ Pick = Callable[[Sequence[Value]], Value]
 def draw_largest(space: SearchSpace, rng: np.random.Generator) -> Architecture:
     """A random architecture with the largest of every size."""
 
-    def choose(choice: Choice) -> Value:
-        drawn = choice.values[int(rng.integers(len(choice.values)))]
-        return _sizes(choice, drawn)[-1]
-
-    return space.complete(choose)
+    return space.complete(lambda choice: _sizes(choice, draw(choice.values, rng))[-1])
 
 
 def smallest(space: SearchSpace, largest: Architecture) -> Architecture:
@@ -39,7 +35,7 @@ def draw_between(
     space: SearchSpace, largest: Architecture, rng: np.random.Generator
 ) -> Architecture:
     """What `largest` is with random sizes."""
-    return _resized(space, largest, lambda sizes: sizes[int(rng.integers(len(sizes)))])
+    return _resized(space, largest, lambda sizes: draw(sizes, rng))
 
 
 def _resized(space: SearchSpace, largest: Architecture, pick: Pick) -> Architecture:

@@ -107,7 +107,7 @@ class SearchSpace:
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Each active choice uniformly."""
-        return self.complete(lambda choice: _draw(choice.values, rng))
+        return self.complete(lambda choice: draw(choice.values, rng))
 
     def mutate(self, parent: Architecture, rng: np.random.Generator) -> Architecture:
         """Change one active choice; what that brings into being is drawn anew."""
@@ -119,10 +119,10 @@ class SearchSpace:
 
         def pick(choice: Choice) -> Value:
             if choice.name == target.name:
-                return _draw(_neighbours(choice, old[choice.name]), rng)
+                return draw(_neighbours(choice, old[choice.name]), rng)
             if choice.name in old:
                 return old[choice.name]
-            return _draw(choice.values, rng)
+            return draw(choice.values, rng)
 
         return self.complete(pick)
 
@@ -133,7 +133,7 @@ class SearchSpace:
 
         def pick(choice: Choice) -> Value:
             donors = [p.choices[choice.name] for p in (first, second) if choice.name in p.choices]
-            return _draw(tuple(donors) or choice.values, rng)
+            return draw(tuple(donors) or choice.values, rng)
 
         return self.complete(pick)
 
@@ -257,7 +257,8 @@ class SearchSpace:
 SPACES: Registry[SearchSpace] = Registry("search space")
 
 
-def _draw(values: Sequence[Value], rng: np.random.Generator) -> Value:
+def draw(values: Sequence[Value], rng: np.random.Generator) -> Value:
+    """One of `values`, uniformly."""
     return values[int(rng.integers(len(values)))]
 
 

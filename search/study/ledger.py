@@ -181,9 +181,7 @@ class Ledger:
         measured |= {"psnr_db": outcome.psnr_db, "ssim": outcome.ssim, "log2_score": value}
         if outcome.lpips is not None:
             measured["lpips"] = outcome.lpips
-        record = self._end(trial, "complete", None, measured)
-        self.complete.append(record)
-        return record
+        return self._end(trial, "complete", None, measured)
 
     def failed(self, trial: optuna.Trial, failure: Failed) -> TrialRecord:
         """Record a run that failed; the study goes on."""
@@ -206,7 +204,7 @@ class Ledger:
         result = {"status": status, "reason": reason, **(measured or {})}
         trial.set_user_attr(RESULT, result)
         record = read_trial(self._tell(trial.number, trial.user_attrs, result))
-        self._note_rungs(record)
+        self._note_trained(record)
         return record
 
     def _tell(self, number: int, attrs: dict[str, Any], result: dict[str, Any]) -> FrozenTrial:
@@ -254,18 +252,18 @@ class Ledger:
     def _note(self, record: TrialRecord) -> None:
         self._next_index = max(self._next_index, record.index + 1)
         self.trained += record.status in TRAINED
-        if record.status == "complete":
-            self.complete.append(record)
         if record.architecture and record.status not in ("infeasible", "duplicate"):
             self._last_useful = max(self._last_useful, record.index)
         if record.architecture and record.probes:
             self._probes.setdefault(record.architecture.digest, {}).update(record.probes)
         if record.architecture and record.status not in _UNSEEN:
             self._seen.setdefault(record.architecture.digest, record.number)
-        self._note_rungs(record)
+        self._note_trained(record)
 
-    def _note_rungs(self, record: TrialRecord) -> None:
+    def _note_trained(self, record: TrialRecord) -> None:
         """What a trial showed at its rungs, and what came of it where it is complete."""
+        if record.status == "complete":
+            self.complete.append(record)
         if record.estimate and record.status in ("complete", "pruned"):
             for step, psnr_db in record.curve:
                 at = AtRung(psnr_db, record.estimate.runtime_ms, record.psnr_db)

@@ -80,10 +80,7 @@ def _train_teacher(run: StudyRun, system: str) -> None:
     )
     run.pool.start(job)
     run.observer.started(title, run.estimate(architecture))
-    (event,) = run.pool.wait()
-    if isinstance(event, Failed):
-        raise UserError(f"the teacher {system} could not be trained: {event.reason}")
-    run.observer.stage(title, 1, 1)
+    _finish(run, title, f"teacher {system}", 1)
 
 
 def _train_super_network(run: StudyRun, settings: SuperNetwork) -> None:
@@ -104,13 +101,18 @@ def _train_super_network(run: StudyRun, settings: SuperNetwork) -> None:
     )
     run.observer.stage(title, 0, steps)
     run.pool.start(job)
+    _finish(run, title, "super-network", steps)
+
+
+def _finish(run: StudyRun, title: str, what: str, steps: int) -> None:
+    """Wait for the only job that is running; the stage `title` has as many `steps` as it."""
     while True:
         (event,) = run.pool.wait()
         if isinstance(event, Rung):
             run.observer.stage(title, event.step, steps)
             run.pool.answer(event.key, keep_going=True)
         elif isinstance(event, Failed):
-            raise UserError(f"the super-network could not be trained: {event.reason}")
+            raise UserError(f"the {what} could not be trained: {event.reason}")
         else:
             run.observer.stage(title, steps, steps)
             return

@@ -137,7 +137,7 @@ def _share(job: SuperNetworkJob, pipe: Connection) -> Trained:
         ssim=None,
         pruned_at=None,
         parameters=sum(array.size for weights in outcome.donor.weights for array in weights),
-        seconds={"total": time.perf_counter() - started, "cpu": time.process_time()},
+        seconds=_spent(started),
     )
 
 

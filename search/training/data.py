@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from search.data.batches import validation_arrays
+from search.data.batches import Batch, train_batches, validation_arrays
 from search.data.pairs import Encoder, Encoding, PairSource, encoder_for, for_channels
+
+from .recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -44,3 +47,24 @@ def training_data(
     pairs, held_out = (for_channels(source, channels) for source in (pairs, held_out))
     validation = Validation(*validation_arrays(held_out, encode, validation_images))
     return TrainingData(pairs, held_out, encode, validation)
+
+
+def recipe_batches(recipe: Recipe, data: TrainingData, steps: int, *, seed: int) -> Iterator[Batch]:
+    """The batches of a training of `steps` by `recipe`: `train_batches`."""
+    return train_batches(
+        data.pairs,
+        data.encode,
+        crop=recipe.crop,
+        batch=recipe.batch,
+        steps=steps,
+        seed=seed,
+        augment=recipe.augment,
+    )
+
+
+def plain_crops(recipe: Recipe, data: TrainingData, count: int, *, seed: int) -> Batch:
+    """`count` crops as the recipe cuts them, without flips: inputs and targets in [0, 1]."""
+    draws = train_batches(
+        data.pairs, data.encode, crop=recipe.crop, batch=count, steps=1, seed=seed, augment=False
+    )
+    return next(iter(draws))

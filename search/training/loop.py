@@ -8,19 +8,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from search.data.alignment import Chosen, best_aligned
-from search.data.batches import train_batches
 from search.metrics import psnr_db
 from spaces.ops.keras_backend import Network
 
 from .closed_form import fit_output_layers
-from .data import TrainingData, Validation
+from .data import TrainingData, Validation, plain_crops, recipe_batches
 from .goal import Goal, goals
 from .optimizer import make_optimizer
 from .recipe import Recipe
@@ -49,6 +48,13 @@ class Outcome:
     ssim: float | None = None
     pruned_at: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Averaging(Protocol):
+    """An optimizer that averages what it trains: Keras' with `use_ema`, or `SharedAdam`."""
+
+    def finalize_variable_values(self, variables: Sequence[Any]) -> None:
+        """Set `variables`, all that are trained, to their averages."""
 
 
 KeepGoing = Callable[[int, float], bool]
@@ -80,15 +86,7 @@ def train(
     if recipe.keep_pairs < 1:
         kept = best_aligned(data.pairs, recipe.keep_pairs)
         data = replace(data, pairs=Chosen(data.pairs, kept))
-    batches = train_batches(
-        data.pairs,
-        data.encode,
-        crop=recipe.crop,
-        batch=recipe.batch,
-        steps=recipe.steps,
-        seed=seed,
-        augment=recipe.augment,
-    )
+    batches = recipe_batches(recipe, data, recipe.steps, seed=seed)
     if recipe.closed_form_images:
         x, y = first_crops(recipe, data, seed)
         fit_output_layers(model, x, y, residual=residual, tone=tone)
@@ -103,7 +101,7 @@ def train(
     curve: list[tuple[int, float]] = []
 
     def evaluate_at(step: int) -> None:
-        curve.append((step, float(np.mean(_evaluate(predict, data.validation, limit)[0]))))
+        curve.append((step, float(np.mean(evaluate(predict, data.validation, limit)[0]))))
         clock.lap("validate")
 
     def passes() -> bool:
@@ -129,7 +127,7 @@ def train(
             if not passes():
                 return Outcome(curve, pruned_at=step, seconds=clock.seconds)
     optimizer.finalize_variable_values(variables)
-    psnrs, ssims = _evaluate(predict, data.validation, with_ssim=True)
+    psnrs, ssims = evaluate(predict, data.validation, with_ssim=True)
     psnr = float(np.mean(psnrs))
     if not math.isfinite(psnr):
         raise TrainingDivergedError("the trained network's output is not finite")
@@ -145,16 +143,7 @@ def predict_images(model: Network, inputs: np.ndarray) -> np.ndarray:
 
 def first_crops(recipe: Recipe, data: TrainingData, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Crops for the closed-form start."""
-    draws = train_batches(
-        data.pairs,
-        data.encode,
-        crop=recipe.crop,
-        batch=recipe.closed_form_images,
-        steps=1,
-        seed=seed + 1,
-        augment=False,
-    )
-    return next(iter(draws))
+    return plain_crops(recipe, data, recipe.closed_form_images, seed=seed + 1)
 
 
 def _variables(model: Network, stages: Sequence[Goal]) -> list[Any]:
@@ -200,14 +189,17 @@ def _predictor(model: Network) -> Callable[[Any], Any]:
     return predict
 
 
-def _evaluate(
+def evaluate(
     predict: Callable[[Any], Any],
     validation: Validation,
     limit: int | None = None,
     *,
     with_ssim: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """PSNR (and SSIM) of each of the first `limit` validation images."""
+    """PSNR (and SSIM) of each of the first `limit` validation images.
+
+    `predict`: encoded inputs [n, h, w, C] -> images clipped to [0, 1].
+    """
     psnrs, ssims = [], []
     inputs, targets = validation.inputs[:limit], validation.targets[:limit]
     for start in range(0, len(inputs), EVALUATION_BATCH):
@@ -221,9 +213,7 @@ def _evaluate(
 
 
 @contextmanager
-def averaged_weights(
-    variables: Sequence[Any], optimizer: keras.optimizers.Optimizer
-) -> Iterator[None]:
+def averaged_weights(variables: Sequence[Any], optimizer: Averaging) -> Iterator[None]:
     """Within, the trained `variables` are the optimiser's averages; after, the current ones."""
     current = [variable.numpy() for variable in variables]
     optimizer.finalize_variable_values(variables)

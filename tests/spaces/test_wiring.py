@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unets import SPACE, architecture
 
 from spaces import SPACES
 from spaces.ops.keras_backend import Network
@@ -53,19 +54,9 @@ def test_every_published_system_has_a_wiring(name):
     assert len({layer.key for layer in layers}) == len(layers) > 2
 
 
-CHOICES = {
-    "packing": 1, "stem": "conv3", "stem_activation": "same", "activation": "relu",
-    "conv": "conv3", "levels": 1, "stacks": 1, "down": "strided", "up": "depth_to_space",
-    "skip": "concat", "width_0": 8, "convs_0": 1, "attention_0": False, "width_1": 16,
-    "convs_1": 1, "attention_1": False, "head": "conv3", "global_path": "linear",
-}  # fmt: skip
-
-
 def layers_of(**changes):
-    space = SPACES["unet_isp"]
-    chosen = CHOICES | changes
-    architecture = space.complete(lambda choice: chosen[choice.name])
-    return {layer.key: layer for layer in wiring(space.bind(architecture), 4)}
+    layers = wiring(SPACE.bind(architecture(**changes)), SPACE.input_channels)
+    return {layer.key: layer for layer in layers}
 
 
 @pytest.mark.parametrize("up", ["depth_to_space", "transposed", "resize_conv"])

@@ -8,9 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from search.data.batches import train_batches
 from search.networks import Candidate
-from search.training.data import TrainingData
+from search.training.data import TrainingData, plain_crops
 from search.training.loop import train
 from search.training.recipe import Recipe
 from spaces.ops.keras_backend import Network
@@ -36,16 +35,7 @@ class Subject:
     @cached_property
     def crops(self) -> tuple[np.ndarray, np.ndarray]:
         """Inputs [16, h, w, C] as the network takes them, and targets [16, H, W, 3] in [0, 1]."""
-        batches = train_batches(
-            self.data.pairs,
-            self.data.encode,
-            crop=self.recipe.crop,
-            batch=CROPS,
-            steps=1,
-            seed=self.seed,
-            augment=False,
-        )
-        return next(iter(batches))
+        return plain_crops(self.recipe, self.data, CROPS, seed=self.seed)
 
     @cached_property
     def begun_db(self) -> float:

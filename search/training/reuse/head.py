@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from search.data.batches import Batch
 from search.metrics import psnr_db
 from search.networks import Candidate
 from search.training.closed_form import fit_output_layers
@@ -22,14 +23,14 @@ def keep_better_head(
     another (docs/experiments.md); one that lost channels or blocks feeds it something else. Judged
     by PSNR on crops that the solution has not seen.
     """
-    inherited = model.get_weights()
-    before_db = _mean_psnr_db(model, recipe, data, seed + 1)
+    inherited, unseen = model.get_weights(), first_crops(recipe, data, seed + 1)
+    before_db = _mean_psnr_db(model, unseen)
     x, y = first_crops(recipe, data, seed)
     fit_output_layers(model, x, y, residual=network.residual, tone=network.tone)
-    if not _mean_psnr_db(model, recipe, data, seed + 1) > before_db:
+    if not _mean_psnr_db(model, unseen) > before_db:
         model.set_weights(inherited)
 
 
-def _mean_psnr_db(model: Network, recipe: Recipe, data: TrainingData, seed: int) -> float:
-    x, y = first_crops(recipe, data, seed)
+def _mean_psnr_db(model: Network, crops: Batch) -> float:
+    x, y = crops
     return float(np.mean(psnr_db(y, predict_images(model, x))))

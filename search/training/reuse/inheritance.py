@@ -133,7 +133,7 @@ def _merged(
     The second value: how many weights are given.
     """
     pairs = [
-        common[axis] if axis in common else _centred(here, there)
+        common[axis] if axis in common else centred(here, there)
         for axis, here, there in zip(axes, fresh.shape, given.shape, strict=True)
     ]
     here = [[ours for ours, _ in axis] for axis in pairs]
@@ -156,7 +156,7 @@ def _all_that_feeds(
     ]
 
 
-def _centred(here: int, there: int) -> list[tuple[int, int]]:
-    """The middle of two kernels' sides."""
+def centred(here: int, there: int) -> list[tuple[int, int]]:
+    """The middle of two kernels' sides, which may differ: (here, there) of each pixel."""
     side = min(here, there)
     return [((here - side) // 2 + i, (there - side) // 2 + i) for i in range(side)]

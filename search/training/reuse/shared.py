@@ -20,7 +20,7 @@ from spaces.ops.initializers import initializer
 from spaces.ops.keras_backend import PRELU_START, KerasOps
 from spaces.wiring import Label, Wired
 
-from .inheritance import AXES, Donor
+from .inheritance import AXES, Donor, centred
 
 Runs = tuple[tuple[int, int], ...]
 """Numbers from the first of each pair up to its second."""
@@ -43,7 +43,7 @@ class _Shared:
         for variable, axes in zip(self.variables, AXES[layer.op], strict=True):
             cuts.append(
                 tuple(
-                    _runs(channels[axis]) if axis in channels else _middle(layer.kernel, size)
+                    _runs(channels[axis] if axis in channels else _middle(layer.kernel, size))
                     for axis, size in zip(axes, variable.shape, strict=True)
                 )
             )
@@ -145,9 +145,8 @@ def _runs(numbers: Sequence[int]) -> Runs:
     return tuple((numbers[begin], numbers[end - 1] + 1) for begin, end in bounds)
 
 
-def _middle(side: int, size: int) -> Runs:
-    side = min(side, size)
-    return (((size - side) // 2, (size + side) // 2),)
+def _middle(side: int, size: int) -> list[int]:
+    return [number for _, number in centred(side, size)]
 
 
 def _listed(runs: Runs) -> list[int]:

@@ -6,8 +6,7 @@ function, is most of a step of a super-network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -21,7 +20,7 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7
 
 
 class SharedAdam:
-    """Adam by a recipe's rates, clipping and averaging; `variables` end as their averages."""
+    """Adam by a recipe's rates, clipping and averaging."""
 
     def __init__(self, variables: Sequence[tf.Variable], recipe: Recipe) -> None:
         self._variables = variables
@@ -42,20 +41,9 @@ class SharedAdam:
         for number, gradient in zip(gradients, clipped, strict=True):
             self._update(number, gradient, rate)
 
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """Within, the variables are their averages; after, what they were."""
-        current = [variable.numpy() for variable in self._variables]
-        self.finish()
-        try:
-            yield
-        finally:
-            for variable, value in zip(self._variables, current, strict=True):
-                variable.assign(value)
-
-    def finish(self) -> None:
-        """Set the variables to their averages."""
-        for variable, average in zip(self._variables, self._averages, strict=True):
+    def finalize_variable_values(self, variables: Sequence[tf.Variable]) -> None:
+        """Set `variables`, all of them in order, to their averages; as Keras' optimizers do."""
+        for variable, average in zip(variables, self._averages, strict=True):
             variable.assign(average)
 
     def _update(self, number: int, gradient: Any, rate: float) -> None:

@@ -15,14 +15,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from search.data.batches import train_batches
 from search.errors import UserError
-from search.metrics import psnr_db
 from search.networks import Candidate, candidate
 from search.training.closed_form import OUTPUT_LAYERS, fit_output_layers
-from search.training.data import TrainingData
+from search.training.data import TrainingData, recipe_batches
 from search.training.goal import image_loss
-from search.training.loop import EXPLODED, KeepGoing, TrainingDivergedError, first_crops
+from search.training.loop import (
+    EXPLODED,
+    KeepGoing,
+    TrainingDivergedError,
+    averaged_weights,
+    evaluate,
+    first_crops,
+)
 from search.training.recipe import Recipe
 from spaces.architecture import Architecture
 from spaces.elastic import draw_between, draw_largest, smallest
@@ -80,20 +85,12 @@ def train_super_network(
     if recipe.closed_form_images:
         _start(shared, members, recipe, data, seed)
     optimizer = SharedAdam(shared.variables, recipe.shortened(settings.steps))
-    batches = train_batches(
-        data.pairs,
-        data.encode,
-        crop=recipe.crop,
-        batch=recipe.batch,
-        steps=settings.steps,
-        seed=seed,
-        augment=recipe.augment,
-    )
+    batches = recipe_batches(recipe, data, settings.steps, seed=seed)
     loss_of = image_loss(recipe)
     curve: list[tuple[int, float]] = []
 
-    def evaluate() -> float:
-        return _psnr_db(shared, members[0], data, recipe.rung_images)
+    def note(step: int) -> None:
+        curve.append((step, _psnr_db(shared, members[0], data, recipe.rung_images)))
 
     for step, (chosen, (x, y)) in enumerate(zip(plan, batches, strict=True), start=1):
         loss, gradients = _gradients(
@@ -103,12 +100,12 @@ def train_super_network(
             raise TrainingDivergedError(f"the super-network's loss became {loss:g} at step {step}")
         optimizer.apply(gradients)
         if step in rungs and step < settings.steps:
-            with optimizer.averaged():
-                curve.append((step, evaluate()))
+            with averaged_weights(shared.variables, optimizer):
+                note(step)
             if not keep_going(*curve[-1]):
                 break
-    optimizer.finish()
-    curve.append((step, evaluate()))
+    optimizer.finalize_variable_values(shared.variables)
+    note(step)
     return SuperNetworkOutcome(shared.donor(), curve)
 
 
@@ -176,10 +173,12 @@ def _size(member: _Member) -> int:
 
 def _psnr_db(shared: SharedWeights, member: _Member, data: TrainingData, limit: int) -> float:
     """Mean over the first validation images."""
-    inputs, targets = (a[:limit] for a in (data.validation.inputs, data.validation.targets))
-    output = shared.run(member.candidate.network, member.layers, tf.constant(inputs))
-    wanted = targets.astype(np.float32) / np.float32(255)
-    return float(np.mean(psnr_db(wanted, np.clip(output.numpy(), 0.0, 1.0))))
+
+    def predict(x: Any) -> Any:
+        output = shared.run(member.candidate.network, member.layers, tf.constant(x))
+        return tf.clip_by_value(output, 0.0, 1.0)
+
+    return float(np.mean(evaluate(predict, data.validation, limit)[0]))
 
 
 def _gradients(

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from search.training.loop import averaged_weights
 from search.training.optimizer import make_optimizer
 from search.training.recipe import Recipe
 from search.training.reuse.shared_adam import SharedAdam
@@ -34,7 +35,7 @@ def test_it_is_keras_adam_where_every_step_reaches_all():
         reference.apply(gradients_at(step), theirs)
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=2e-4, atol=2e-5)
-    optimizer.finish()
+    optimizer.finalize_variable_values(ours)
     reference.finalize_variable_values(theirs)
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=2e-4, atol=2e-5)
@@ -58,6 +59,6 @@ def test_averages_are_lent_and_given_back():
     for step in range(3):
         optimizer.apply({0: gradients_at(step)[1]})
     now = variable.numpy()
-    with optimizer.averaged():
+    with averaged_weights([variable], optimizer):
         assert not np.array_equal(variable.numpy(), now)
     np.testing.assert_array_equal(variable.numpy(), now)

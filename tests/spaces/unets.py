@@ -1,4 +1,4 @@
-"""Small networks of the learned-ISP space, for the tests of weight reuse."""
+"""Small networks of the learned-ISP space, for the tests of wirings and of weight reuse."""
 
 import keras
 import numpy as np
