@@ -6,6 +6,9 @@
 `measure` trains random architectures of a space (those within `--max-ms`, predicted) on the sample
 data, at every budget and seed, and appends a line for each run; what stands in the file is not
 run again. `--recipe` changes the recipe, e.g. '{"batch": 16}', and `--label` names the change.
+`--choices` keeps to a part of the space, e.g. '{"packing": [4]}'. `--nested`: one training serves
+all budgets, for recipes whose learning rate is constant; what was seen at a rung is what a training
+of that many steps ends with.
 
 `rank` compares the order that one seed of each budget gives with that of the longest training:
 Spearman's and Kendall's rank correlation over all architectures, Spearman's over the better half,
@@ -24,6 +27,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.stats import kendalltau
@@ -39,6 +43,7 @@ from search.tasks import TASKS
 from search.training.recipe import Recipe
 from spaces import SPACES
 from spaces.architecture import Architecture
+from spaces.space import SearchSpace
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,10 @@ class Run:
 
 
 def architectures(
-    space_name: str, task: str, count: int, max_ms: float, seed: int
+    space: SearchSpace, task: str, count: int, max_ms: float, seed: int
 ) -> list[tuple[Architecture, float]]:
     """The first `count` random ones that the phone would run in time, and their run times."""
-    space, oracle = SPACES[space_name], LatencyOracle(load_profile(TASKS[task].device))
+    oracle = LatencyOracle(load_profile(TASKS[task].device))
     rng = np.random.default_rng(seed)
     found: dict[str, tuple[Architecture, float]] = {}
     while len(found) < count:
@@ -71,14 +76,15 @@ def architectures(
 def measure(options: argparse.Namespace) -> None:
     task = options.space.rpartition("_")[2]
     data = DataSource("sample", prepare_sample(task, options.data, seed=0))
-    chosen = architectures(
-        options.space, task, options.architectures, options.max_ms, options.sample_seed
-    )
+    space = SPACES[options.space].narrow(options.choices)
+    chosen = architectures(space, task, options.architectures, options.max_ms, options.sample_seed)
+    steps_of_runs = [max(options.steps)] if options.nested else options.steps
+    rungs = tuple(sorted(options.steps)[:-1]) if options.nested else ()
     done = {(run.digest, run.label, run.steps, run.seed) for run in read(options.file)}
     plan = [
         (architecture, runtime_ms, steps, seed)
         for seed, steps, (architecture, runtime_ms) in itertools.product(
-            range(options.seeds), options.steps, chosen
+            range(options.seeds), steps_of_runs, chosen
         )
         if (architecture.digest, options.label, steps, seed) not in done
     ]
@@ -88,31 +94,37 @@ def measure(options: argparse.Namespace) -> None:
             Job(
                 str(number), architecture,
                 Recipe.model_validate({"steps": steps, **options.recipe}),
-                data, seed, Path(folder) / str(number), threads=pool.threads,
+                data, seed, Path(folder) / str(number), rungs=rungs, threads=pool.threads,
             )
             for number, (architecture, _, steps, seed) in enumerate(plan)
         ]  # fmt: skip
         for job, outcome in train_all(pool, jobs):
             runtime_ms = plan[int(job.key)][1]
+            of_run = {
+                "architecture": job.architecture.to_json(),
+                "digest": job.architecture.digest,
+                "runtime_ms": runtime_ms,
+                "label": options.label,
+                "seed": job.seed,
+            }
             with options.file.open("a") as file:
-                file.write(_line(job, outcome, runtime_ms, options.label) + "\n")
+                for seen in _budgets(job, outcome):
+                    file.write(json.dumps(of_run | seen) + "\n")
 
 
-def _line(job: Job, outcome: Trained | Failed, runtime_ms: float, label: str) -> str:
-    failed = isinstance(outcome, Failed)
-    return json.dumps(
-        {
-            "architecture": job.architecture.to_json(),
-            "digest": job.architecture.digest,
-            "runtime_ms": runtime_ms,
-            "label": label,
-            "steps": job.recipe.steps,
-            "seed": job.seed,
-            "psnr_db": None if failed else outcome.psnr_db,
-            "cost_s": 0.0 if failed else outcome.seconds["total"],
-            "problem": outcome.reason if failed else None,
-        }
-    )
+def _budgets(job: Job, outcome: Trained | Failed) -> list[dict[str, Any]]:
+    """What one training says of each of its budgets; the whole one last."""
+    if isinstance(outcome, Failed):
+        failed = {"psnr_db": None, "cost_s": 0.0, "problem": outcome.reason}
+        return [{"steps": job.recipe.steps, **failed}]
+    seconds = outcome.seconds
+    before_s = seconds["initialise"] + seconds["first_step"]
+    step_s = (seconds["total"] - before_s) / job.recipe.steps
+    return [
+        {"steps": step, "psnr_db": psnr_db, "cost_s": before_s + step * step_s, "problem": None}
+        for step, psnr_db in outcome.curve
+        if step in (*job.rungs, job.recipe.steps)
+    ]
 
 
 def read(path: Path) -> Iterator[Run]:
@@ -199,6 +211,8 @@ def main() -> None:
     measuring.add_argument("--seeds", type=int, default=2)
     measuring.add_argument("--label", default="default")
     measuring.add_argument("--recipe", type=json.loads, default={})
+    measuring.add_argument("--choices", type=json.loads, default={})
+    measuring.add_argument("--nested", action="store_true")
     measuring.add_argument("--workers", type=int, default=2)
     measuring.add_argument("--data", type=Path, default=Path("data"))
     measuring.set_defaults(call=measure)

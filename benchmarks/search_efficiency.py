@@ -207,7 +207,7 @@ def compare(options: argparse.Namespace) -> None:
         print(f"{'method':34} studies reached  trials (quartiles)  CPU-s (quartiles)")
         for (of, method), repetitions in sorted(studies.items()):
             if of == objective:
-                _print_row(method, [_needed(s, measure(s), target) for s in repetitions])
+                _print_row(method, [needed(s, measure(s), target) for s in repetitions])
 
 
 def _means(table: TrainedTable) -> dict[float, float]:
@@ -224,18 +224,18 @@ def _means(table: TrainedTable) -> dict[float, float]:
 
 def _print_row(method: str, needed: list[tuple[float, float]]) -> None:
     reached = sum(np.isfinite(trials) for trials, _ in needed)
-    trials, cpu_s = (_quartiles([pair[i] for pair in needed]) for i in (0, 1))
+    trials, cpu_s = (quartiles([pair[i] for pair in needed]) for i in (0, 1))
     print(f"{method:34} {len(needed):7} {reached:7}  {trials:>18}  {cpu_s:>17}")
 
 
-def _quartiles(values: list[float]) -> str:
+def quartiles(values: list[float]) -> str:
     """Median and quartiles, in which what was never reached is the largest."""
     ordered = sorted(values)
     low, median, high = (ordered[round(q * (len(ordered) - 1))] for q in (0.25, 0.5, 0.75))
     return f"{median:.0f} ({low:.0f} to {high:.0f})"
 
 
-def _needed(study: Study, reached: list[float], target: float) -> tuple[float, float]:
+def needed(study: Study, reached: list[float], target: float) -> tuple[float, float]:
     """Trials and CPU-seconds until the target; infinite where it was not reached."""
     for number, (value, trial) in enumerate(zip(reached, study.trials, strict=True), start=1):
         if value >= target - 1e-9:
