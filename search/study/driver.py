@@ -51,9 +51,10 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
         read_lpips_weights(config.evaluation.lpips)  # Refused now, not after the first training.
     with driver_lock(config.directory), LocalPool(config.workers) as pool:
         data = prepare_data(config, observer)
-        study = create_or_resume(config)  # Not before: data that are refused leave no study.
+        # Not before: data that are refused leave no study.
+        study, flush = create_or_resume(config)
         context = config.sampling_context()
-        run = StudyRun(config, study, config.training, data, context, pool, observer)
+        run = StudyRun(config, study, config.training, data, context, pool, observer, flush)
         run = prepare_training(run)
         search(run)
         if config.finals is not None:
@@ -85,7 +86,7 @@ class _Search:
     def __init__(self, run: StudyRun) -> None:
         self.study_run = run
         self.config, self.pool, self.observer = run.config, run.pool, run.observer
-        self.ledger = Ledger(run.study, run.config, run.context)
+        self.ledger = Ledger(run.study, run.config, run.context, run.flush)
         self.running: dict[str, _Candidate] = {}
         self.probing: dict[str, _Candidate] = {}
         self.round: list[_Candidate] = []

@@ -62,6 +62,7 @@ def run_finals(run: StudyRun, finals: FinalsConfig) -> None:
                 lpips=event.lpips,
             )
             run.study.set_user_attr(event.key, write_final(final))
+            run.flush()
             observer.final(final)
             observer.stage("Finals", done, len(keys))
 

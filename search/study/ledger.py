@@ -25,6 +25,7 @@ from .estimate import Estimate, infeasible_reason
 from .job import Failed, ProbeValues, Trained
 from .pruning import AtRung
 from .results import TRAINED, TrialRecord, read_trial
+from .storage import Flush, in_memory
 
 _UNSEEN = ("duplicate", "interrupted", "waiting", "probed")
 """Statuses after which the same architecture may be trained."""
@@ -47,10 +48,16 @@ class Asked:
 
 
 class Ledger:
-    """One study's trials, on behalf of its single driver."""
+    """One study's trials, on behalf of its single driver.
 
-    def __init__(self, study: optuna.Study, config: StudyConfig, context: Context) -> None:
+    What is decided here is written by `flush` before anyone may act on it.
+    """
+
+    def __init__(
+        self, study: optuna.Study, config: StudyConfig, context: Context, flush: Flush = in_memory
+    ) -> None:
         self.study = study
+        self._flush = flush
         self.config = config
         self._context = context
         self.space = context.space
@@ -66,6 +73,7 @@ class Ledger:
             self._note(read_trial(trial))
         if not self._next_index:
             self._enqueue_baselines()
+        self._flush()
 
     # -- asking ---------------------------------------------------------------
 
@@ -110,6 +118,7 @@ class Ledger:
         if reason:
             return self._end(trial, "infeasible", reason)
         self._last_useful = max(self._last_useful, asked.index)
+        self._flush()
         return None
 
     @property
@@ -139,6 +148,7 @@ class Ledger:
         known = {**self._probes.get(asked.architecture.digest, {}), **probes}
         self._probes[asked.architecture.digest] = known
         asked.trial.set_user_attr(PROBES, known)
+        self._flush()
 
     def choose(self, candidates: Sequence[Asked]) -> tuple[Asked, list[TrialRecord]]:
         """Which of the probed candidates is to be trained; the records of the others, now ended."""
@@ -146,8 +156,9 @@ class Ledger:
         best = most_promising(self._context, self.study, architectures)
         chosen = candidates[architectures.index(best)]
         others = [asked for asked in candidates if asked is not chosen]
-        # In one write, before the others end: a kill must not reopen the choice.
+        # Before the others end: a kill must not reopen the choice.
         chosen.trial.set_user_attr(CHOSEN_OVER, [other.trial.number for other in others])
+        self._flush()
         return chosen, [self._passed_over(other, chosen) for other in others]
 
     def _passed_over(self, asked: Asked, chosen: Asked) -> TrialRecord:
@@ -160,6 +171,7 @@ class Ledger:
         """Record a candidate at a rung; who was there before it."""
         if len(self.study.directions) == 1:
             trial.report(log2_score(at.psnr_db, at.runtime_ms, self._log2_c), step)
+            self._flush()
         here = self._at_rungs.setdefault(step, {})
         others = list(here.values())
         here[trial.number] = at
@@ -199,11 +211,12 @@ class Ledger:
         reason: str | None,
         measured: dict[str, Any] | None = None,
     ) -> TrialRecord:
-        # The result is written before the state, so that a kill between the two loses nothing:
-        # `_recover` finishes a running trial that has its result.
+        # The flush writes the result before the state, so that a kill between the two loses
+        # nothing: `_recover` finishes a running trial that has its result.
         result = {"status": status, "reason": reason, **(measured or {})}
         trial.set_user_attr(RESULT, result)
         record = read_trial(self._tell(trial.number, trial.user_attrs, result))
+        self._flush()
         self._note_trained(record)
         return record
 

@@ -16,12 +16,14 @@ from .estimate import Estimate
 from .job import DataSource
 from .observer import Observer
 from .pool import Pool
+from .storage import Flush, in_memory
 
 
 @dataclass(frozen=True)
 class StudyRun:
     """One study in the hands of its driver.
 
+    `flush` writes what was changed in `study`, which is the driver's copy in memory.
     `recipe` and `data` as every candidate gets them: the study's own, until `prepare_training` has
     chosen pairs and trained a teacher.
     """
@@ -33,6 +35,7 @@ class StudyRun:
     context: Context
     pool: Pool[Any]
     observer: Observer
+    flush: Flush = in_memory
 
     def estimate(self, architecture: Architecture) -> Estimate:
         """What is known of a candidate before it is trained."""

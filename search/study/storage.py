@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,9 +21,18 @@ from search.config import StudyConfig, parse_config
 from search.errors import UserError
 from search.training.lpips_weights import read_lpips_weights
 
+from .mirror import MirroredStorage
+
+Flush = Callable[[], None]
+"""Writes what has changed in a study since the last time."""
+
 CONFIG = "config"
 LPIPS = "lpips_weights"
 SQLITE = "sqlite:///"
+
+
+def in_memory() -> None:
+    """The `Flush` of a study that is in memory alone."""
 
 
 def quiet_optuna() -> None:
@@ -51,8 +60,8 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     return storage
 
 
-def create_or_resume(config: StudyConfig) -> optuna.Study:
-    """The study of `config`, new or continued.
+def create_or_resume(config: StudyConfig) -> tuple[optuna.Study, Flush]:
+    """The study of `config`, new or continued, in memory, and what writes its changes.
 
     Raises UserError where the stored study differs in what makes its trials comparable.
     """
@@ -73,7 +82,8 @@ def create_or_resume(config: StudyConfig) -> optuna.Study:
     if config.evaluation.lpips is not None:
         _refuse_other_lpips(study, config.evaluation.lpips)
     study.set_user_attr(CONFIG, _document(config))
-    return study
+    mirror = MirroredStorage(storage, config.name)
+    return optuna.load_study(study_name=config.name, storage=mirror), mirror.flush
 
 
 def directions_of(config: StudyConfig) -> list[StudyDirection]:

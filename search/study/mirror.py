@@ -1,0 +1,191 @@
+"""`MirroredStorage`: a study in the driver's memory, written to its storage a step at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from search.errors import UserError
+
+Attributes = Literal["user", "system"]
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What the storage has of a trial. The dictionaries are copies: Optuna's trials change theirs
+    in place."""
+
+    state: TrialState
+    choices: frozenset[str]
+    system_attrs: Mapping[str, Any]
+    user_attrs: Mapping[str, Any]
+    intermediate_values: Mapping[int, float]
+
+    @classmethod
+    def of(cls, trial: FrozenTrial) -> _Stored:
+        return cls(
+            trial.state,
+            frozenset(trial.params),
+            dict(trial.system_attrs),
+            dict(trial.user_attrs),
+            dict(trial.intermediate_values),
+        )
+
+
+class MirroredStorage(InMemoryStorage):
+    """One study of `storage`, for the one driver that owns it.
+
+    Reads come from memory: samplers ask for every trial at every step, and a database would take
+    longer the more there are. Changes wait for `flush`, which writes a new trial with all its
+    choices and attributes in one transaction, where Optuna would take one for each. What was not
+    flushed is lost with the driver, and was never there.
+    """
+
+    def __init__(self, storage: BaseStorage, study_name: str) -> None:
+        """Raises KeyError where there is no such study."""
+        super().__init__()
+        self._storage = storage
+        self._stored_study_id = storage.get_study_id_from_name(study_name)
+        self._stored_ids: list[int] = []
+        self._as_stored: list[_Stored] = []
+        self._changed: set[int] = set()
+        self._changed_attrs: dict[tuple[Attributes, str], Any] = {}
+        self._load(study_name)
+
+    def flush(self) -> None:
+        """Write what has changed: the trials in the order of their numbers, then the study.
+
+        May be called again where it failed, whatever had been written by then. Raises UserError
+        where somebody else has added trials to the study.
+        """
+        for number in sorted(self._changed):
+            trial = self.get_trial(number)
+            if number < len(self._as_stored):
+                self._write_changes(self._stored_ids[number], self._as_stored[number], trial)
+                self._as_stored[number] = _Stored.of(trial)
+            else:
+                self._remember(self._write_new(trial))
+            self._changed.remove(number)
+        for (kind, key), value in list(self._changed_attrs.items()):
+            getattr(self._storage, f"set_study_{kind}_attr")(self._stored_study_id, key, value)
+            del self._changed_attrs[kind, key]
+
+    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
+        """In memory until `flush`."""
+        super().set_study_user_attr(study_id, key, value)
+        self._changed_attrs["user", key] = value
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        """In memory until `flush`."""
+        super().set_study_system_attr(study_id, key, value)
+        self._changed_attrs["system", key] = value
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        """In memory until `flush`."""
+        return self._note(super().create_new_trial(study_id, template_trial))
+
+    def set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+    ) -> None:
+        """In memory until `flush`."""
+        super().set_trial_param(
+            self._note(trial_id), param_name, param_value_internal, distribution
+        )
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        """In memory until `flush`."""
+        return super().set_trial_state_values(self._note(trial_id), state, values)
+
+    def set_trial_intermediate_value(
+        self, trial_id: int, step: int, intermediate_value: float
+    ) -> None:
+        """In memory until `flush`."""
+        super().set_trial_intermediate_value(self._note(trial_id), step, intermediate_value)
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """In memory until `flush`."""
+        super().set_trial_user_attr(self._note(trial_id), key, value)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """In memory until `flush`."""
+        super().set_trial_system_attr(self._note(trial_id), key, value)
+
+    def _note(self, trial_id: int) -> int:
+        self._changed.add(trial_id)  # In a storage of one study, a trial's id is its number.
+        return trial_id
+
+    def _load(self, study_name: str) -> None:
+        stored = self._storage
+        directions: list[StudyDirection] = stored.get_study_directions(self._stored_study_id)
+        self._study_id = super().create_new_study(directions, study_name)
+        for key, value in stored.get_study_user_attrs(self._stored_study_id).items():
+            super().set_study_user_attr(self._study_id, key, value)
+        for key, value in stored.get_study_system_attrs(self._stored_study_id).items():
+            super().set_study_system_attr(self._study_id, key, value)
+        for trial in stored.get_all_trials(self._stored_study_id, deepcopy=False):
+            super().create_new_trial(self._study_id, trial)
+            self._remember(trial._trial_id)
+
+    def _remember(self, stored_id: int) -> None:
+        """The next trial is stored as it is now."""
+        self._as_stored.append(_Stored.of(self.get_trial(len(self._stored_ids))))
+        self._stored_ids.append(stored_id)
+
+    def _write_new(self, trial: FrozenTrial) -> int:
+        """The id that it is stored under."""
+        try:
+            stored_id = self._storage.get_trial_id_from_study_id_trial_number(
+                self._stored_study_id, trial.number
+            )
+        except KeyError:
+            return self._storage.create_new_trial(self._stored_study_id, trial)
+        # Written before, where only the answer was lost: or somebody else's.
+        found = self._storage.get_trial(stored_id)
+        if (found.datetime_start, found.system_attrs) != (trial.datetime_start, trial.system_attrs):
+            raise UserError(
+                f"somebody else has added trial {trial.number} to the study: only its one "
+                "'lensnas run' may (run it again to go on with that trial)"
+            )
+        return stored_id
+
+    def _write_changes(self, stored_id: int, before: _Stored, now: FrozenTrial) -> None:
+        """Its state last: a trial that is stored as finished is stored whole."""
+        storage = self._storage
+        try:
+            for name, distribution in now.distributions.items():
+                if name not in before.choices:
+                    value = distribution.to_internal_repr(now.params[name])
+                    storage.set_trial_param(stored_id, name, value, distribution)
+            for key, value in _new(before.system_attrs, now.system_attrs):
+                storage.set_trial_system_attr(stored_id, key, value)
+            for key, value in _new(before.user_attrs, now.user_attrs):
+                storage.set_trial_user_attr(stored_id, key, value)
+            for step, value in _new(before.intermediate_values, now.intermediate_values):
+                storage.set_trial_intermediate_value(stored_id, step, value)
+            if now.state != before.state:
+                storage.set_trial_state_values(stored_id, now.state, now.values)
+        except UpdateFinishedTrialError:
+            # An earlier try had written everything, and its answer was lost.
+            if storage.get_trial(stored_id).state != now.state:
+                raise
+
+
+def _new(before: Mapping[Any, Any], now: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    """What was added or given another value."""
+    return [(key, value) for key, value in now.items() if before.get(key, _ABSENT) != value]
+
+
+_ABSENT = object()
