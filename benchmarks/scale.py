@@ -29,7 +29,8 @@ from simulated import SimulatedPool, fill, searched
 
 from search.attributes import INDEX
 from search.config import StudyConfig, parse_config
-from search.study.storage import directions_of, open_storage, quiet_optuna
+from search.study.mirror import MirroredStorage
+from search.study.storage import Flush, directions_of, in_memory, open_storage, quiet_optuna
 
 DISTINCT = 10_000
 """Trials that are made one by one; a larger study repeats them."""
@@ -90,9 +91,9 @@ def _seconds(
     reading the history and pricing a pool, which a driver does once."""
     with tempfile.TemporaryDirectory() as folder:
         config = study_config(stored + count + 1, sampler)
-        study = _study(config, before, storage, Path(folder))
+        study, flush = _study(config, before, storage, Path(folder))
         pool = _Timed(1, duration_s=60.0)
-        searched(config, study, pool)
+        searched(config, study, pool, flush)
         return pool.driver_s
 
 
@@ -110,19 +111,20 @@ class _Timed(SimulatedPool):
 
 def _study(
     config: StudyConfig, before: list[FrozenTrial], storage: str | None, folder: Path
-) -> optuna.Study:
+) -> tuple[optuna.Study, Flush]:
     if storage is None:
         study = optuna.create_study(directions=directions_of(config))
         for trial in before:
             study.add_trial(trial)
-        return study
+        return study, in_memory
     url = f"sqlite:///{folder}/study.db" if storage == "sqlite" else storage
     opened = open_storage(url, create=True)
     study = optuna.create_study(
         study_name=config.name, storage=opened, directions=directions_of(config)
     )
     fill(opened, study, before)
-    return study
+    mirror = MirroredStorage(opened, config.name)
+    return optuna.load_study(study_name=config.name, storage=mirror), mirror.flush
 
 
 def busy(options: argparse.Namespace) -> None:
@@ -142,9 +144,9 @@ def _busy(
     count = max(options.count, 4 * workers)
     with tempfile.TemporaryDirectory() as folder:
         config = study_config(stored + workers + count, options.samplers[0], workers)
-        study = _study(config, before, options.storage, Path(folder))
+        study, flush = _study(config, before, options.storage, Path(folder))
         pool = _Steady(workers, options.seconds, skip=workers, count=count)
-        searched(config, study, pool)
+        searched(config, study, pool, flush)
         return pool.busy_share, 3600 * count / pool.steady_s
 
 

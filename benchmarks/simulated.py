@@ -22,6 +22,7 @@ from search.study.job import AnyJob, DataSource, Event, Trained
 from search.study.observer import Silent
 from search.study.pool import Pool
 from search.study.run import StudyRun
+from search.study.storage import Flush, in_memory
 
 ROWS_AT_ONCE = 2_000
 
@@ -72,11 +73,13 @@ class SimulatedPool(Pool[float]):
         """No job here waits at a rung."""
 
 
-def searched(config: StudyConfig, study: optuna.Study, pool: SimulatedPool) -> None:
+def searched(
+    config: StudyConfig, study: optuna.Study, pool: SimulatedPool, flush: Flush = in_memory
+) -> None:
     """Search by the real driver until `config.trials` are trained."""
     data = DataSource("sample", Path())
     context = config.sampling_context()
-    search(StudyRun(config, study, config.training, data, context, pool, Silent()))
+    search(StudyRun(config, study, config.training, data, context, pool, Silent(), flush))
 
 
 def fill(storage: RDBStorage, study: optuna.Study, trials: list[FrozenTrial]) -> None:
