@@ -28,11 +28,7 @@ EVERYTHING = PLAIN.model_copy(
         "teacher": Teacher(system="mialgo_track1", steps=2),
     }
 )
-RECIPES = {
-    "plain": PLAIN,
-    "no averages": PLAIN.model_copy(update={"ema_momentum": 0.0, "schedule": "restarts"}),
-    "everything": EVERYTHING,
-}
+RECIPES = {"plain": PLAIN, "everything": EVERYTHING}
 RUNGS = (0, 2, 6)
 
 
