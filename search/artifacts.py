@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -15,12 +17,18 @@ PREVIEW = "preview.npz"
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write through a temporary file beside `path`: a reader never sees half of it."""
+    """Write through a temporary file beside `path`: a reader never sees half of it.
+
+    It is on the disk before it has its name, and its name before this returns: what is recorded of
+    a file after this is true even after a power cut.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
+            file.flush()
+            os.fsync(file.fileno())
         # mkstemp makes files for the owner alone; what others may read is the umask's to say.
         umask = os.umask(0)
         os.umask(umask)
@@ -29,6 +37,21 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def remove(path: Path) -> None:
+    """Remove the file, and what killed processes left of it half-written."""
+    for left in [path, *path.parent.glob(f".{path.name}.*")]:
+        left.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -36,21 +59,46 @@ def write_bytes(path: Path, content: bytes) -> None:
     write_atomically(path, lambda file: file.write(content))
 
 
-def save_weights(directory: Path, weights: Sequence[np.ndarray]) -> None:
-    """The model's weights in creation order."""
-    arrays = {f"{i:04d}": value for i, value in enumerate(weights)}
-    write_atomically(directory / WEIGHTS, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> str:
+    """An uncompressed .npz, whole or not at all; the SHA-256 of the file.
+
+    Equal arrays make equal bytes.
+    """
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    content = buffer.getvalue()
+    write_bytes(path, content)
+    return hashlib.sha256(content).hexdigest()
 
 
-def load_weights(directory: Path) -> list[np.ndarray]:
-    """Inverse of `save_weights`; FileNotFoundError where there are none."""
-    return read_weights(directory / WEIGHTS)
+def read_arrays(path: Path, sha256: str | None = None) -> dict[str, np.ndarray]:
+    """The arrays of an .npz. OSError, or ValueError for a file that is none, or not the one of
+    `sha256`."""
+    content = path.read_bytes()
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError("its SHA-256 is not the one recorded with the result")
+    try:
+        arrays = np.load(io.BytesIO(content), allow_pickle=False)
+        return {name: arrays[name] for name in arrays.files}
+    except Exception as error:  # Of damaged bytes zipfile and NumPy raise a dozen kinds.
+        raise ValueError(f"it is no .npz: {error}") from None
 
 
-def read_weights(path: str | Path) -> list[np.ndarray]:
-    """The same from a file anywhere; OSError or ValueError for one that holds no weights."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return [arrays[name] for name in sorted(arrays.files)]
+def save_weights(directory: Path, weights: Sequence[np.ndarray]) -> str:
+    """The model's weights in creation order; the SHA-256 of their file."""
+    return write_arrays(directory / WEIGHTS, {f"{i:04d}": value for i, value in enumerate(weights)})
+
+
+def load_weights(directory: Path, sha256: str | None = None) -> list[np.ndarray]:
+    """Inverse of `save_weights`; FileNotFoundError where there are none, and as `read_weights`."""
+    return read_weights(directory / WEIGHTS, sha256)
+
+
+def read_weights(path: str | Path, sha256: str | None = None) -> list[np.ndarray]:
+    """The same from a file anywhere; OSError, or ValueError for one that holds no weights or not
+    those of `sha256`."""
+    arrays = read_arrays(Path(path), sha256)
+    return [arrays[name] for name in sorted(arrays)]
 
 
 def save_preview(directory: Path, images: dict[str, np.ndarray]) -> None:

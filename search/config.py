@@ -13,6 +13,7 @@ from latency import LatencyOracle, load_profile
 from search.errors import UserError
 from search.samplers import SAMPLERS, Context
 from search.study.estimate import Estimate, estimate
+from search.study.limits import Limits
 from search.tasks import TASKS, Task
 from search.training.recipe import BOKEH_NAMES, Recipe, can_be_had
 from search.training.reuse.recipe import Reuse
@@ -150,6 +151,7 @@ class StudyConfig(_Section):
     probing: ProbingConfig | None = None
     finals: FinalsConfig | None = FinalsConfig()
     workers: int = Field(1, ge=1, le=256)
+    limits: Limits = Limits()
     storage: str | None = Field(None, description="an Optuna storage URL; default: SQLite")
     output: Path = Path("runs")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -21,7 +20,7 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 
 @dataclass(frozen=True)
 class Trained:
-    """The weights that are exported and where they come from."""
+    """The weights that are exported and where they come from. `sha256`: of their file, if known."""
 
     architecture: Architecture
     directory: Path
@@ -29,6 +28,7 @@ class Trained:
     psnr_db: float
     steps: int
     seed: int
+    sha256: str | None = None
 
 
 def trained_weights(results: StudyResults, trial: int | None) -> Trained:
@@ -49,7 +49,9 @@ def trained_weights(results: StudyResults, trial: int | None) -> Trained:
     if runs:
         run = max(runs, key=lambda r: r.psnr_db)
         directory = final_directory(config, architecture, run.seed, run.steps)
-        source = Trained(architecture, directory, origin, run.psnr_db, run.steps, run.seed)
+        source = Trained(
+            architecture, directory, origin, run.psnr_db, run.steps, run.seed, run.weights_sha256
+        )
     else:
         found = next(
             t for t in results.complete if t.architecture == architecture and t.psnr_db is not None
@@ -57,7 +59,9 @@ def trained_weights(results: StudyResults, trial: int | None) -> Trained:
         assert found.psnr_db is not None
         directory = trial_directory(config, found.number)
         steps = config.training.steps
-        source = Trained(architecture, directory, origin, found.psnr_db, steps, config.seed)
+        source = Trained(
+            architecture, directory, origin, found.psnr_db, steps, config.seed, found.weights_sha256
+        )
     return source
 
 
@@ -65,10 +69,10 @@ def read_weights(source: Trained) -> list[np.ndarray]:
     """The weights in the model's order. Raises UserError where they are gone or damaged."""
     path = source.directory / WEIGHTS
     try:
-        return load_weights(source.directory)
+        return load_weights(source.directory, source.sha256)
     except FileNotFoundError:
         raise UserError(f"the weights of {source.origin} are gone: {path} is missing") from None
-    except (OSError, ValueError, BadZipFile) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"the weights of {source.origin} are damaged: {path}: {error}") from None
 
 

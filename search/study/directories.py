@@ -26,3 +26,8 @@ def probe_directory(config: StudyConfig, number: int) -> Path:
 def final_directory(config: StudyConfig, architecture: Architecture, seed: int, steps: int) -> Path:
     """Of one run of the finals."""
     return config.directory / "finals" / f"{architecture.digest}-{steps}-s{seed}"
+
+
+def checkpoint_file(config: StudyConfig, index: int) -> Path:
+    """Of the trial with this index, which it keeps when it is lost and gets another number."""
+    return config.directory / "checkpoints" / f"{index:05d}.npz"

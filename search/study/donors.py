@@ -63,7 +63,8 @@ def parent_of(
         alike = likeness(layers, _wiring(other))
         path = trial_directory(config, trial.number) / WEIGHTS
         if alike > (best[0] if best else 0.0) and path.exists():
-            best = alike, Parent(trial.number, DonorFile(path, other))
+            file = DonorFile(path, other, trial.weights_sha256)
+            best = alike, Parent(trial.number, file)
     return best[1] if best else None
 
 

@@ -11,23 +11,26 @@ from pathlib import Path
 
 from search.config import StudyConfig
 from search.errors import UserError
+from search.training.checkpoint import remove_checkpoint
 from search.training.lpips_weights import read_lpips_weights
 from search.training.reuse.recipe import Parents, SuperNetwork
 from spaces.architecture import Architecture
 from spaces.zoo import ZOO
 
 from .data import prepare_data
-from .directories import probe_directory, trial_directory
+from .directories import checkpoint_file, probe_directory, trial_directory
 from .donors import Parent, parent_of, super_network_file
 from .estimate import Estimate
 from .finals import run_finals
-from .job import Failed, Job, Probed, ProbeValues, Rung, Trained
+from .job import Failed, Job, Probed, ProbeValues, Retried, Rung, Trained
 from .ledger import Asked, Ledger
+from .limits import check_limits
 from .observer import Observer
 from .pool import LocalPool
 from .preparation import prepare_training
 from .pruning import AtRung, passes, rungs_of
 from .results import StudyResults, read_results
+from .retrying import RetryingPool, warn_of
 from .run import StudyRun
 from .storage import create_or_resume
 
@@ -47,6 +50,7 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
     for name in config.baselines:
         if name not in ZOO:
             raise UserError(f"no published system called {name!r}; see 'lensnas zoo list'")
+    check_limits(config.limits)
     if config.evaluation.lpips is not None:
         read_lpips_weights(config.evaluation.lpips)  # Refused now, not after the first training.
     with driver_lock(config.directory), LocalPool(config.workers) as pool:
@@ -54,7 +58,8 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
         # Not before: data that are refused leave no study.
         study, flush = create_or_resume(config)
         context = config.sampling_context()
-        run = StudyRun(config, study, config.training, data, context, pool, observer, flush)
+        workers = RetryingPool(pool)
+        run = StudyRun(config, study, config.training, data, context, workers, observer, flush)
         run = prepare_training(run)
         search(run)
         if config.finals is not None:
@@ -90,6 +95,7 @@ class _Search:
         self.running: dict[str, _Candidate] = {}
         self.probing: dict[str, _Candidate] = {}
         self.round: list[_Candidate] = []
+        self.answers: dict[tuple[str, int], bool] = {}  # By the job's key and the rung.
         self.exhausted = False
         with_super_network = isinstance(run.config.reuse, SuperNetwork)
         self.shared = super_network_file(run.config) if with_super_network else None
@@ -104,6 +110,8 @@ class _Search:
             for event in self.pool.wait():
                 if isinstance(event, Rung):
                     self._at_rung(event)
+                elif isinstance(event, Retried):
+                    self._retried(event)
                 elif event.key in self.probing:
                     self._probe_ended(event)
                 else:
@@ -124,6 +132,10 @@ class _Search:
                 self._take(_Candidate(asked, known))
                 return
             self.observer.trial(record)
+            if record.status == "failed":  # Lost too often: it counts as trained.
+                remove_checkpoint(checkpoint_file(self.config, asked.index))
+                self._progress()
+                return
             if self._round_is_full():
                 self._choose()
                 return
@@ -200,6 +212,8 @@ class _Search:
             rungs=rungs_of(candidate.asked.index, pruning) if pruning else (),
             lpips=self.config.evaluation.lpips,
             donor=self.shared if parent is None else parent.file,
+            deaths=candidate.asked.deaths,
+            checkpoint=checkpoint_file(self.config, candidate.asked.index),
         )
         trial = None if parent is None else parent.trial
         self._start(job, replace(candidate, parent=trial), self.running)
@@ -218,6 +232,7 @@ class _Search:
             seed=self.config.seed,
             directory=directory,
             threads=self.pool.threads,
+            limits=self.config.limits,
         )
 
     def _start(self, job: Job, candidate: _Candidate, among: dict[str, _Candidate]) -> None:
@@ -225,14 +240,26 @@ class _Search:
         among[job.key] = candidate
         self.observer.started(job.key, candidate.known)
 
+    def _retried(self, event: Retried) -> None:
+        if event.key in self.running:
+            self.ledger.died(self.running[event.key].asked.trial, event.deaths)
+        warn_of(event, self.observer)
+
     def _at_rung(self, event: Rung) -> None:
+        place = event.key, event.step
+        if place not in self.answers:
+            self.answers[place] = self._passes(event)
+        # One that was started again hears the same, and counts once at each rung.
+        self.pool.answer(event.key, self.answers[place])
+
+    def _passes(self, event: Rung) -> bool:
         training = self.running[event.key]
         self.observer.rung(event.key, event.step, event.psnr_db)
         at = AtRung(event.psnr_db, training.known.runtime_ms)
         others = self.ledger.at_rung(training.asked.trial, event.step, at)
         assert self.config.pruning is not None
         pareto = self.config.objective.kind == "pareto"
-        self.pool.answer(event.key, passes(at, others, self.config.pruning, pareto=pareto))
+        return passes(at, others, self.config.pruning, pareto=pareto)
 
     def _ended(self, event: Trained | Probed | Failed) -> None:
         assert not isinstance(event, Probed)
@@ -242,6 +269,7 @@ class _Search:
             record = self.ledger.failed(trial, event)
         else:
             record = self.ledger.trained_ok(trial, training.known, event, training.parent)
+        remove_checkpoint(checkpoint_file(self.config, training.asked.index))
         self.observer.trial(record)
         self._progress()
 

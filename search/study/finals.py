@@ -6,11 +6,13 @@ import optuna
 
 from search.config import FinalsConfig, StudyConfig
 from search.networks import zoo_architecture
+from search.training.checkpoint import CHECKPOINT, remove_checkpoint
 from spaces.architecture import Architecture
 
 from .directories import final_directory
-from .job import Failed, Job, Probed, Rung
+from .job import Failed, Job, Probed, Retried, Rung
 from .results import FinalRun, final_key, read_results, write_final
+from .retrying import warn_of
 from .run import StudyRun
 
 
@@ -38,11 +40,15 @@ def run_finals(run: StudyRun, finals: FinalsConfig) -> None:
             job = Job(
                 key, architecture, recipe, run.data, seed, directory,
                 threads=pool.threads, lpips=config.evaluation.lpips,
+                limits=config.limits, checkpoint=directory / CHECKPOINT,
             )  # fmt: skip
             pool.start(job)
             observer.started(f"{architecture.digest} seed {seed}", run.estimate(architecture))
         for event in pool.wait():
             assert not isinstance(event, Rung | Probed)
+            if isinstance(event, Retried):
+                warn_of(event, observer)
+                continue
             architecture, seed = keys[event.key]
             done += 1
             if isinstance(event, Failed):
@@ -60,9 +66,12 @@ def run_finals(run: StudyRun, finals: FinalsConfig) -> None:
                 curve=event.curve,
                 seconds=event.seconds,
                 lpips=event.lpips,
+                weights_sha256=event.weights_sha256,
             )
             run.study.set_user_attr(event.key, write_final(final))
             run.flush()
+            directory = final_directory(config, architecture, seed, finals.steps)
+            remove_checkpoint(directory / CHECKPOINT)
             observer.final(final)
             observer.stage("Finals", done, len(keys))
 

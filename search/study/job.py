@@ -15,6 +15,8 @@ from search.training.reuse.recipe import SuperNetwork
 from spaces.architecture import Architecture
 from spaces.space import SearchSpace
 
+from .limits import UNLIMITED, Limits
+
 DatasetKind = Literal["sample"] | DatasetName
 
 ProbeValues = dict[str, float | None]
@@ -40,10 +42,11 @@ class DataSource:
 @dataclass(frozen=True)
 class DonorFile:
     """Weights to start from: those of a trained `architecture`, or, where that is None, a file of
-    `save_donor`."""
+    `save_donor`. `sha256`: of the file, where it is known."""
 
     path: Path
     architecture: Architecture | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Job:
     worker reports and waits for the word to go on. `threads` is its share of the cores.
     `lpips`: a file of its weights, where that is to be measured too. `donor`: whose weights it
     starts from, where it has them. With `proxies` nothing is trained: these are measured of the
-    untrained network.
+    untrained network. `deaths`: of workers that had this job before. `checkpoint`: the file from
+    which it goes on then, None where it starts over.
     """
 
     key: str
@@ -68,6 +72,9 @@ class Job:
     lpips: Path | None = None
     donor: DonorFile | None = None
     proxies: tuple[str, ...] = ()
+    limits: Limits = UNLIMITED
+    deaths: int = 0
+    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,8 @@ class SuperNetworkJob:
     path: Path
     rungs: tuple[int, ...] = ()
     threads: int = 1
+    limits: Limits = UNLIMITED
+    deaths: int = 0
 
     @property
     def directory(self) -> Path:
@@ -111,7 +120,7 @@ class Trained:
 
     `curve`: (step, PSNR in dB). `seconds`: wall time by phase, and "total";
     "cpu" is the time of all threads. `inherited`: share of the weights, 0 to 1, that were another
-    network's at the start.
+    network's at the start. `weights_sha256`: of the file of weights, where one was written.
     """
 
     key: str
@@ -123,6 +132,7 @@ class Trained:
     seconds: dict[str, float]
     lpips: float | None = None
     inherited: float | None = None
+    weights_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,10 +146,23 @@ class Probed:
 
 @dataclass(frozen=True)
 class Failed:
-    """A run that ended badly, with the reason in one line."""
+    """A run that ended badly, with the reason in one line.
+
+    `died`: its worker did, by a signal or an exit, and might not the next time.
+    """
 
     key: str
     reason: str
+    died: bool = False
+
+
+@dataclass(frozen=True)
+class Retried:
+    """A run whose worker died for the `deaths`-th time and that was started again."""
+
+    key: str
+    reason: str
+    deaths: int
 
 
 @dataclass(frozen=True)
@@ -150,5 +173,5 @@ class Prevented:
     reason: str
 
 
-Event = Rung | Trained | Probed | Failed
+Event = Rung | Retried | Trained | Probed | Failed
 """What a pool hands on of a candidate; `Prevented` ends the study instead."""

@@ -14,7 +14,16 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from search.attributes import BASELINE, CANDIDATE, CHOSEN_OVER, INDEX, PROBES, RESULT
+from search.attributes import (
+    BASELINE,
+    CANDIDATE,
+    CHOSEN_OVER,
+    DEATHS,
+    INDEX,
+    LOSSES,
+    PROBES,
+    RESULT,
+)
 from search.config import SamplerConfig, StudyConfig
 from search.networks import zoo_architecture
 from search.objective import log2_score
@@ -29,8 +38,11 @@ from .storage import Flush, in_memory
 
 _UNSEEN = ("duplicate", "interrupted", "waiting", "probed")
 """Statuses after which the same architecture may be trained."""
-_STAYING = (INDEX, BASELINE, PROBES, CHOSEN_OVER)
+_STAYING = (INDEX, BASELINE, PROBES, CHOSEN_OVER, DEATHS)
 """Attributes that a lost trial has when it is run again."""
+MOST_LOSSES = 10
+"""Deaths of the driver that a trial may see. Many, since it may be any other trial's doing, or
+nobody's; not without end, since it may be its own."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,12 @@ class Asked:
     def chosen(self) -> bool:
         """Whether it was to be trained, in a study that probes, before a stop."""
         return CHOSEN_OVER in self.trial.user_attrs
+
+    @property
+    def deaths(self) -> int:
+        """How many workers have died with it."""
+        deaths: int = self.trial.user_attrs.get(DEATHS, 0)
+        return deaths
 
 
 class Ledger:
@@ -118,6 +136,10 @@ class Ledger:
         if reason:
             return self._end(trial, "infeasible", reason)
         self._last_useful = max(self._last_useful, asked.index)
+        losses = trial.user_attrs.get(LOSSES, 0)
+        if losses > MOST_LOSSES:
+            reason = f"the driver ended {losses} times while it was running"
+            return self.failed(trial, Failed("", reason))
         self._flush()
         return None
 
@@ -193,12 +215,19 @@ class Ledger:
         measured |= {"psnr_db": outcome.psnr_db, "ssim": outcome.ssim, "log2_score": value}
         if outcome.lpips is not None:
             measured["lpips"] = outcome.lpips
+        if outcome.weights_sha256 is not None:
+            measured["weights_sha256"] = outcome.weights_sha256
         return self._end(trial, "complete", None, measured)
 
     def failed(self, trial: optuna.Trial, failure: Failed) -> TrialRecord:
         """Record a run that failed; the study goes on."""
         self.trained += 1
         return self._end(trial, "failed", failure.reason)
+
+    def died(self, trial: optuna.Trial, deaths: int) -> None:
+        """Record the deaths of a trial's workers: a restart goes on counting there."""
+        trial.set_user_attr(DEATHS, deaths)
+        self._flush()
 
     @property
     def _log2_c(self) -> float:
@@ -250,6 +279,8 @@ class Ledger:
                 continue
             attrs = {k: trial.user_attrs[k] for k in _STAYING if k in trial.user_attrs}
             attrs.setdefault(INDEX, self._index_of_lost(trial))
+            if CANDIDATE in trial.user_attrs:
+                attrs[LOSSES] = trial.user_attrs.get(LOSSES, 0) + 1
             # Without a recorded candidate the choices may be incomplete: let the sampler, which
             # depends on the index alone, make them again.
             params = trial.params if CANDIDATE in trial.user_attrs else {}

@@ -6,6 +6,8 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +22,19 @@ from .job import AnyJob, Event, Failed, Prevented, Rung
 
 PRELOAD = "search.study.preload"
 ENDING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+WATCHED_EVERY_S = 0.1
+"""A worker at work can touch some hundred MB of fresh memory meanwhile."""
 
 
 @dataclass
 class _Running:
+    """`began_s`: of the monotonic clock, which nobody sets. `over`: the limit it was ended for."""
+
     job: AnyJob
     process: BaseProcess
     pipe: Connection
+    began_s: float
+    over: str | None = None
 
 
 Running = TypeVar("Running")
@@ -71,11 +79,13 @@ class Pool(ABC, Generic[Running]):
 class LocalPool(Pool[_Running]):
     """Runs up to `workers` jobs at a time, each in a process of its own.
 
-    A context manager: leaving it ends every worker.
+    A worker over a limit of its job is killed. A context manager: leaving it ends every worker.
     """
 
     def __init__(self, workers: int) -> None:
         super().__init__(workers)
+        self._left = threading.Event()
+        self._watch: threading.Thread | None = None
         self.all_threads = os.cpu_count() or 1
         self.threads = max(1, self.all_threads // workers)
         self._context = multiprocessing.get_context("forkserver")
@@ -95,7 +105,11 @@ class LocalPool(Pool[_Running]):
         process = self._context.Process(target=_child, args=(job, theirs), daemon=True)
         process.start()
         theirs.close()
-        self._running[job.key] = _Running(job, process, ours)
+        self._running[job.key] = _Running(job, process, ours, time.monotonic())
+        if job.limits.watched and self._watch is None:
+            # A thread: the driver may be busy with a surrogate or wait for its storage.
+            self._watch = threading.Thread(target=self._keep_watch, daemon=True)
+            self._watch.start()
 
     def wait(self) -> list[Event]:
         """Block until at least one running job has something to say.
@@ -114,6 +128,7 @@ class LocalPool(Pool[_Running]):
 
     def stop(self) -> None:
         """Kill every worker: what they had not reported is lost, and nothing else."""
+        self._left.set()
         for running in self._running.values():
             running.process.kill()
         for running in self._running.values():
@@ -125,9 +140,9 @@ class LocalPool(Pool[_Running]):
         event: Event | Prevented
         try:
             event = running.pipe.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # OSError where it died in the middle of a message.
             running.process.join()
-            event = Failed(running.job.key, _death(running.process.exitcode))
+            event = self._ended(running)
         if not isinstance(event, Rung):
             running.process.join()
             running.pipe.close()
@@ -135,6 +150,26 @@ class LocalPool(Pool[_Running]):
         if isinstance(event, Prevented):
             raise UserError(f"the study cannot go on: {event.reason} (mend that and run it again)")
         return event
+
+    def _ended(self, running: _Running) -> Failed:
+        """What came of a job whose worker is gone without a word."""
+        if running.over is not None:
+            return Failed(running.job.key, running.over)
+        return Failed(running.job.key, _death(running.process.exitcode), died=True)
+
+    def _keep_watch(self) -> None:
+        while not self._left.wait(WATCHED_EVERY_S):
+            for running in list(self._running.values()):
+                if running.over is None and not _has_ended(running.process):
+                    self._end_if_over(running)
+
+    @staticmethod
+    def _end_if_over(running: _Running) -> None:
+        pid, running_s = running.process.pid, time.monotonic() - running.began_s
+        assert pid is not None
+        running.over = running.job.limits.exceeded(pid, running_s)
+        if running.over is not None:
+            running.process.kill()
 
 
 @contextlib.contextmanager
@@ -149,6 +184,11 @@ def _ending_signals_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _has_ended(process: BaseProcess) -> bool:
+    """Whether its number may be another process's by now; the exit code is left to `join`."""
+    return bool(connection.wait([process.sentinel], timeout=0))
 
 
 def _child(job: AnyJob, pipe: Connection) -> None:

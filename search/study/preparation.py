@@ -9,13 +9,16 @@ from search.artifacts import WEIGHTS, write_bytes
 from search.data.alignment import best_aligned
 from search.errors import UserError
 from search.networks import zoo_architecture
+from search.training.checkpoint import CHECKPOINT, remove_checkpoint
 from search.training.published import teacher_recipe
 from search.training.reuse.recipe import SuperNetwork
 
 from .data import open_pairs
 from .directories import preparation_directory
 from .donors import super_network_file
-from .job import Failed, Job, Rung, SuperNetworkJob
+from .job import Failed, Job, Retried, Rung, SuperNetworkJob
+from .limits import Limits
+from .retrying import warn_of
 from .run import StudyRun
 
 REPORTED_EVERY = 100
@@ -68,6 +71,7 @@ def _train_teacher(run: StudyRun, system: str) -> None:
     if (directory / WEIGHTS).exists():
         return
     architecture, title = zoo_architecture(system), f"Teacher {system}"
+    checkpoint = directory / CHECKPOINT
     run.observer.stage(title, 0, 1)
     job = Job(
         title,
@@ -77,10 +81,13 @@ def _train_teacher(run: StudyRun, system: str) -> None:
         run.config.seed,
         directory,
         threads=run.pool.all_threads,
+        limits=_untimed(run),
+        checkpoint=checkpoint,
     )
     run.pool.start(job)
     run.observer.started(title, run.estimate(architecture))
     _finish(run, title, f"teacher {system}", 1)
+    remove_checkpoint(checkpoint)
 
 
 def _train_super_network(run: StudyRun, settings: SuperNetwork) -> None:
@@ -98,10 +105,16 @@ def _train_super_network(run: StudyRun, settings: SuperNetwork) -> None:
         path,
         rungs=tuple(range(REPORTED_EVERY, steps, REPORTED_EVERY)),
         threads=run.pool.all_threads,
+        limits=_untimed(run),
     )
     run.observer.stage(title, 0, steps)
     run.pool.start(job)
     _finish(run, title, "super-network", steps)
+
+
+def _untimed(run: StudyRun) -> Limits:
+    """The study's limits, of which the minutes are a trial's."""
+    return run.config.limits.model_copy(update={"minutes": None})
 
 
 def _finish(run: StudyRun, title: str, what: str, steps: int) -> None:
@@ -111,6 +124,8 @@ def _finish(run: StudyRun, title: str, what: str, steps: int) -> None:
         if isinstance(event, Rung):
             run.observer.stage(title, event.step, steps)
             run.pool.answer(event.key, keep_going=True)
+        elif isinstance(event, Retried):
+            warn_of(event, run.observer)
         elif isinstance(event, Failed):
             raise UserError(f"the {what} could not be trained: {event.reason}")
         else:

@@ -42,7 +42,7 @@ class TrialRecord:
     also where it was not asked for, as in `FinalRun` and `Finalist`. `inherited`: share of the
     weights, 0 to 1, that it started with from another network, of the trial `parent` or of a
     super-network. `probes`: what proxies said of the untrained network, None where one had no
-    number.
+    number. `weights_sha256`: of its file of weights, None where none was recorded.
     """
 
     number: int
@@ -63,11 +63,12 @@ class TrialRecord:
     inherited: float | None = None
     parent: int | None = None
     probes: ProbeValues = field(default_factory=dict)
+    weights_sha256: str | None = None
 
 
 @dataclass(frozen=True)
 class FinalRun:
-    """One long training run of a finalist."""
+    """One long training run of a finalist. `weights_sha256`: as of a trial."""
 
     architecture: Architecture
     seed: int
@@ -78,6 +79,7 @@ class FinalRun:
     curve: tuple[tuple[int, float], ...]
     seconds: dict[str, float]
     lpips: float | None = None
+    weights_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -227,6 +229,7 @@ def read_trial(trial: FrozenTrial) -> TrialRecord:
         inherited=result.get("inherited"),
         parent=result.get("parent"),
         probes=attrs.get(PROBES, {}),
+        weights_sha256=result.get("weights_sha256"),
     )
 
 
@@ -247,6 +250,7 @@ def write_final(run: FinalRun) -> dict[str, Any]:
         "curve": run.curve,
         "seconds": run.seconds,
         "lpips": run.lpips,
+        "weights_sha256": run.weights_sha256,
     }
 
 
@@ -261,6 +265,7 @@ def _read_final(fields: dict[str, Any]) -> FinalRun:
         curve=tuple((int(s), float(p)) for s, p in fields["curve"]),
         seconds=fields["seconds"],
         lpips=fields.get("lpips"),
+        weights_sha256=fields.get("weights_sha256"),
     )
 
 

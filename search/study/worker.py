@@ -31,13 +31,14 @@ from search.training.loop import KeepGoing, TrainingDivergedError, predict_image
 from search.training.lpips import mean_lpips
 from search.training.proxies import Subject, measured
 from search.training.reuse.head import keep_better_head
-from search.training.reuse.inheritance import Inherited, donor_of, inherit
+from search.training.reuse.inheritance import Donor, Inherited, donor_of, inherit
 from search.training.reuse.storage import load_donor, save_donor
 from search.training.reuse.super_network import train_super_network
 from search.training.teaching import make_teacher
 from spaces.ops.keras_backend import Network
 from spaces.wiring import wiring
 
+from .checkpoints import checkpoints_of
 from .data import open_pairs
 from .job import (
     AnyJob,
@@ -58,7 +59,7 @@ def main(job: AnyJob, pipe: Connection) -> None:
     """Run `job`, talking to the driver over `pipe`; never ends on a Rung."""
     _end_with_driver()
     try:
-        _log_to(job.directory / "log.txt")
+        _log_to(job.directory / "log.txt", go_on=job.deaths > 0)
         pipe.send(_run(job, pipe) if isinstance(job, Job) else _share(job, pipe))
     except TrainingDivergedError as error:
         pipe.send(Failed(job.key, str(error)))
@@ -99,11 +100,12 @@ def _run(job: Job, pipe: Connection) -> Trained | Probed:
         teacher=teacher,
         rungs=job.rungs,
         keep_going=_ask(job, pipe),
+        checkpoints=checkpoints_of(job),
     )
-    lpips = None
+    lpips = sha256 = None
     if outcome.psnr_db is not None:
         lpips = mean_lpips(model, data.validation, job.lpips) if job.lpips else None
-        save_weights(job.directory, [np.asarray(w) for w in model.get_weights()])
+        sha256 = save_weights(job.directory, [np.asarray(w) for w in model.get_weights()])
         save_preview(job.directory, _preview(model, data))
     return Trained(
         key=job.key,
@@ -115,6 +117,7 @@ def _run(job: Job, pipe: Connection) -> Trained | Probed:
         seconds=_spent(started, outcome.seconds),
         lpips=lpips,
         inherited=None if inherited is None else inherited.share,
+        weights_sha256=sha256,
     )
 
 
@@ -169,13 +172,22 @@ def _ask(job: AnyJob, pipe: Connection) -> KeepGoing:
 
 def _inherit(model: Network, network: Candidate, file: DonorFile) -> Inherited:
     layers = wiring(network.network, network.input_channels)
+    try:
+        donor = _donor(file)
+    except (ValueError, KeyError) as error:
+        raise UserError(
+            f"the weights to inherit are damaged: {file.path}: {error}; delete it to do without"
+        ) from None
+    return inherit(model, layers, donor)
+
+
+def _donor(file: DonorFile) -> Donor:
     if file.architecture is None:
-        return inherit(model, layers, load_donor(file.path))
+        return load_donor(file.path)
     other = candidate(file.architecture)
     parent = Network(other.network, other.input_channels)
-    parent.set_weights(read_weights(file.path))
-    parent_layers = wiring(other.network, other.input_channels)
-    return inherit(model, layers, donor_of(parent, parent_layers))
+    parent.set_weights(read_weights(file.path, file.sha256))
+    return donor_of(parent, wiring(other.network, other.input_channels))
 
 
 def _spent(started: float, phases: Mapping[str, float] | None = None) -> dict[str, float]:
@@ -210,10 +222,14 @@ def _end_with_driver() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _log_to(path: Path) -> None:
-    """Send this process's output, TensorFlow's included, to the trial's own log."""
+def _log_to(path: Path, *, go_on: bool) -> None:
+    """Send this process's output, TensorFlow's included, to the trial's own log.
+
+    `go_on`: behind what an earlier worker said before it died.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    how = os.O_APPEND if go_on else os.O_TRUNC
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)

@@ -49,8 +49,10 @@ def training_data(
     return TrainingData(pairs, held_out, encode, validation)
 
 
-def recipe_batches(recipe: Recipe, data: TrainingData, steps: int, *, seed: int) -> Iterator[Batch]:
-    """The batches of a training of `steps` by `recipe`: `train_batches`."""
+def recipe_batches(
+    recipe: Recipe, data: TrainingData, steps: int, *, seed: int, start: int = 0
+) -> Iterator[Batch]:
+    """The batches of a training of `steps` by `recipe`, from `start` on: `train_batches`."""
     return train_batches(
         data.pairs,
         data.encode,
@@ -59,6 +61,7 @@ def recipe_batches(recipe: Recipe, data: TrainingData, steps: int, *, seed: int)
         steps=steps,
         seed=seed,
         augment=recipe.augment,
+        start=start,
     )
 
 

@@ -18,13 +18,14 @@ from search.data.alignment import Chosen, best_aligned
 from search.metrics import psnr_db
 from spaces.ops.keras_backend import Network
 
+from .checkpoint import Checkpoints
 from .closed_form import fit_output_layers
 from .data import TrainingData, Validation, plain_crops, recipe_batches
 from .goal import Goal, goals
 from .optimizer import make_optimizer
 from .recipe import Recipe
 from .ssim import ssim
-from .tricks import Sight
+from .tricks import Sight, Trick
 
 EVALUATION_BATCH = 8
 EXPLODED = 1e6
@@ -72,6 +73,7 @@ def train(
     teacher: Network | None = None,
     rungs: Sequence[int] = (),
     keep_going: KeepGoing = lambda step, psnr: True,
+    checkpoints: Checkpoints | None = None,
 ) -> Outcome:
     """Train `model` in place by `recipe`; it ends with the averaged weights.
 
@@ -80,14 +82,20 @@ def train(
     At every step in `rungs` the averaged weights are evaluated on the first
     `recipe.rung_images` validation images and `keep_going` decides; at 0 those of the start.
 
+    With `checkpoints` it goes on from the one that is there, to the result that it would have had
+    without a stop, bit for bit on the same machine. `keep_going` is asked again about the rungs
+    that lie behind it.
+
     Raises TrainingDivergedError on a loss that is not finite or has exploded.
     """
     clock = _Clock()
     if recipe.keep_pairs < 1:
         kept = best_aligned(data.pairs, recipe.keep_pairs)
         data = replace(data, pairs=Chosen(data.pairs, kept))
-    batches = recipe_batches(recipe, data, recipe.steps, seed=seed)
-    if recipe.closed_form_images:
+    found = checkpoints.load() if checkpoints else None
+    start = found.step if found else 0
+    batches = recipe_batches(recipe, data, recipe.steps, seed=seed, start=start)
+    if recipe.closed_form_images and not found:
         x, y = first_crops(recipe, data, seed)
         fit_output_layers(model, x, y, residual=residual, tone=tone)
     batches = iter(batches)
@@ -96,6 +104,9 @@ def train(
     variables = _variables(model, stages)
     optimizer = make_optimizer(recipe)
     optimizer.build(variables)
+    state = _state(model, optimizer, stages)
+    if found:
+        found.restore(state)
     clock.lap("initialise")
     predict, limit = _predictor(model), recipe.rung_images
     curve: list[tuple[int, float]] = []
@@ -109,14 +120,19 @@ def train(
         clock.lap("wait")
         return answer
 
-    if 0 in rungs:
+    for reached in found.curve if found else ():
+        curve.append(reached)
+        if not passes():
+            return Outcome(curve, pruned_at=reached[0], seconds=clock.seconds)
+    if 0 in rungs and not found:
         evaluate_at(0)
         if not passes():
             return Outcome(curve, pruned_at=0, seconds=clock.seconds)
-    for step, (x, y) in enumerate(itertools.chain([first], batches), start=1):
-        begins = [stage for stage in stages if stage.steps.start == step - 1]
+    for step, (x, y) in enumerate(itertools.chain([first], batches), start=start + 1):
+        stage = next(stage for stage in stages if step - 1 in stage.steps)
+        begins = step - 1 in (start, stage.steps.start)
         if begins:
-            step_function = _step_function(model, optimizer, variables, begins[0])
+            step_function = _step_function(model, optimizer, variables, stage)
         loss = float(step_function(x, y, tf.constant(step - 1)))
         clock.lap("first_step" if begins else "steps")
         if not math.isfinite(loss) or abs(loss) > EXPLODED:
@@ -126,6 +142,8 @@ def train(
                 evaluate_at(step)
             if not passes():
                 return Outcome(curve, pruned_at=step, seconds=clock.seconds)
+        if checkpoints and step < recipe.steps and checkpoints.save_if_due(step, curve, state):
+            clock.lap("checkpoint")
     optimizer.finalize_variable_values(variables)
     psnrs, ssims = evaluate(predict, data.validation, with_ssim=True)
     psnr = float(np.mean(psnrs))
@@ -148,10 +166,22 @@ def first_crops(recipe: Recipe, data: TrainingData, seed: int) -> tuple[np.ndarr
 
 def _variables(model: Network, stages: Sequence[Goal]) -> list[Any]:
     """What is trained: the network's, then what only training has, each once."""
-    tricks = {id(trick): trick for stage in stages for trick in stage.tricks}
     return list(model.trainable_variables) + [
-        variable for trick in tricks.values() for variable in trick.variables
+        variable for trick in _tricks(stages) for variable in trick.variables
     ]
+
+
+def _state(
+    model: Network, optimizer: keras.optimizers.Optimizer, stages: Sequence[Goal]
+) -> list[Any]:
+    """All that a step changes: what is trained, moving statistics, the optimisers' own."""
+    of_tricks = [v for trick in _tricks(stages) for v in (*trick.variables, *trick.state)]
+    return [*model.variables, *of_tricks, *optimizer.variables]
+
+
+def _tricks(stages: Sequence[Goal]) -> list[Trick]:
+    """Each once: most of them are in several stages."""
+    return list({id(trick): trick for stage in stages for trick in stage.tricks}.values())
 
 
 def _step_function(

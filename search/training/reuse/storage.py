@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from search.artifacts import write_atomically
+from search.artifacts import read_arrays, write_arrays
 from spaces.wiring import Wired
 
 from .inheritance import Donor
@@ -28,17 +28,16 @@ def save_donor(path: Path, donor: Donor) -> None:
         for place, array in enumerate(weights)
     }
     arrays[_LAYERS] = np.frombuffer(json.dumps(layers).encode(), np.uint8)
-    write_atomically(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+    write_arrays(path, arrays)
 
 
 def load_donor(path: Path) -> Donor:
     """Inverse of `save_donor`; OSError, KeyError or ValueError for a file that is none."""
-    with np.load(path, allow_pickle=False) as arrays:
-        layers = json.loads(arrays[_LAYERS].tobytes())
-        names = sorted(set(arrays.files) - {_LAYERS})
-        weights: list[list[np.ndarray]] = [[] for _ in layers]
-        for name in names:
-            weights[int(name.partition("_")[0])].append(arrays[name])
+    arrays = read_arrays(path)
+    layers = json.loads(arrays.pop(_LAYERS).tobytes())
+    weights: list[list[np.ndarray]] = [[] for _ in layers]
+    for name in sorted(arrays):
+        weights[int(name.partition("_")[0])].append(arrays[name])
     wired = tuple(
         Wired(key, op, _labels(reads), _labels(writes), kernel, arguments)
         for key, op, reads, writes, kernel, arguments in layers

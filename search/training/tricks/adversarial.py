@@ -44,4 +44,4 @@ def adversarial(settings: Adversarial, seed: int) -> Trick:
             total = tf.add_n(losses) / len(critics)
         optimizer.apply(tape.gradient(total, variables), variables)
 
-    return Trick(loss, update=update)
+    return Trick(loss, update=update, state=[*variables, *optimizer.variables])

@@ -28,9 +28,11 @@ class Sight:
 class Trick:
     """`loss(sight)` is added to the loss; `variables` are trained with the network's.
 
-    `update(sight)` runs after the network's own step, for what learns against it.
+    `update(sight)` runs after the network's own step, for what learns against it and keeps that in
+    `state`.
     """
 
     loss: Callable[[Sight], Any]
     variables: Sequence[Any] = ()
     update: Callable[[Sight], Any] | None = None
+    state: Sequence[Any] = ()

@@ -53,7 +53,8 @@ def test_however_often_it_is_stopped_a_study_ends_the_same(terminal, until):
     # Enough steps that a stop finds the run at work.
     longer = {"training": {"steps": 60}, "finals": {"steps": 80}, "trials": 3}
     straight = terminal("run", terminal.study("straight", **longer), "--json")
-    file = terminal.study("stopped", **longer)
+    # A checkpoint after every step, so that every stop finds one.
+    file = terminal.study("stopped", **longer, limits={"checkpoint_seconds": 0})
     stop(terminal, until, file, "trials/00000", signal.SIGKILL)
     stop(terminal, until, file, "trials/00001", signal.SIGINT)
     stop(terminal, until, file, "trials/0000[2-9]", signal.SIGTERM)
@@ -66,6 +67,8 @@ def test_however_often_it_is_stopped_a_study_ends_the_same(terminal, until):
     )
     assert document["counts"]["complete"] == document["trained"] == 3
     assert document["counts"]["interrupted"] >= 2
+    assert not list(terminal.folder.glob("runs/stopped/**/*checkpoint*.npz*"))
+    assert not list(terminal.folder.glob("runs/stopped/checkpoints/*"))
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name)

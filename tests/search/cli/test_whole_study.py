@@ -194,8 +194,31 @@ def test_lost_or_damaged_weights_are_named(workplace, results, refused):
         refused(workplace("export", "tiny"), str(weights.relative_to(workplace.folder)), "missing")
         weights.write_bytes(whole[: len(whole) // 2])
         refused(workplace("export", "tiny"), "damaged")
+        weights.write_bytes(whole)
+        _scale_weights(weights, 1.5)
+        refused(workplace("export", "tiny"), "damaged", "SHA-256 is not the one recorded")
     finally:
         weights.write_bytes(whole)
+
+
+def _scale_weights(path, factor):
+    with np.load(path) as arrays:
+        np.savez(path, **{name: arrays[name] * np.float32(factor) for name in arrays.files})
+
+
+@contextlib.contextmanager
+def _nothing_recorded_of_weights(workplace, winner):
+    """The study as one from before the digests of weights were kept."""
+    from search.study.storage import load_study
+
+    study, _ = load_study(f"sqlite:///{workplace.folder / 'runs/tiny/study.db'}", "tiny")
+    [key] = [key for key in study.user_attrs if key.startswith(f"final:{winner}")]
+    recorded = study.user_attrs[key]
+    study.set_user_attr(key, {k: v for k, v in recorded.items() if k != "weights_sha256"})
+    try:
+        yield
+    finally:
+        study.set_user_attr(key, recorded)
 
 
 def test_a_failed_check_writes_nothing_without_force(workplace, results, refused):
@@ -203,11 +226,11 @@ def test_a_failed_check_writes_nothing_without_force(workplace, results, refused
     whole = weights.read_bytes()
     call = ["export", "tiny", "--precision", "fp32", "-o", "forced"]
     try:
-        with np.load(weights) as arrays:
-            np.savez(weights, **{name: arrays[name] * np.float32("nan") for name in arrays.files})
-        refused(workplace(*call), "--force", "not finite", code=1)
-        assert not (workplace.folder / "forced").exists()
-        forced = workplace(*call, "--force", "--json")
+        _scale_weights(weights, "nan")
+        with _nothing_recorded_of_weights(workplace, results["winner"]):
+            refused(workplace(*call), "--force", "not finite", code=1)
+            assert not (workplace.folder / "forced").exists()
+            forced = workplace(*call, "--force", "--json")
     finally:
         weights.write_bytes(whole)
     assert forced.returncode == 0, forced.stderr

@@ -1,9 +1,11 @@
 """Whose weights a candidate starts from: whole studies, and who is nearest."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
 
+from search.artifacts import load_weights, save_weights
 from search.errors import UserError
 from search.networks import zoo_architecture
 from search.study.directories import trial_directory
@@ -120,6 +122,21 @@ def test_the_nearest_needs_weights_in_common_and_a_file(tiny_config):
     assert parent_of(own, complete[:1], config) is None
     moved = replace(complete[0], architecture=None)
     assert parent_of(own, [moved], config) is None
+
+
+@pytest.mark.slow
+def test_a_parents_damaged_weights_end_the_study_in_one_line(tiny_config):
+    settings = {"reuse": PARENTS, "space": ONE_KIND, "finals": None}
+    config = tiny_config(trials=1, **settings)
+    [parent] = run_study(config, Silent()).complete
+    path = trial_directory(config, parent.number) / "weights.npz"
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == parent.weights_sha256
+    save_weights(path.parent, [2 * weights for weights in load_weights(path.parent)])
+    with pytest.raises(UserError, match=rf"damaged: {path}: its SHA-256 .* delete it"):
+        run_study(tiny_config(trials=2, **settings), Silent())
+    path.unlink()
+    results = run_study(tiny_config(trials=2, **settings), Silent())
+    assert [t.parent for t in results.complete] == [None, None]
 
 
 def layers_of(**sizes):

@@ -1,8 +1,6 @@
 """Whole studies: real training in real worker processes on a real SQLite storage."""
 
 import json
-import os
-import signal
 
 import pytest
 
@@ -122,21 +120,6 @@ def test_exploding_training_fails_the_trial_and_the_study_goes_on(tiny_config):
     for trial in results.trials:
         if trial.status == "failed":
             assert "the loss became" in trial.reason
-
-
-def test_a_killed_worker_fails_its_trial_only(tiny_config, worker_pids):
-    killed = []
-
-    def kill_worker(label):
-        if label == "trial 0":
-            killed.extend(worker_pids())
-            for pid in killed:
-                os.kill(pid, signal.SIGKILL)
-
-    results = run_study(tiny_config(trials=2, finals=None), Recorder(kill_worker))
-    assert killed
-    assert [t.status for t in results.trials] == ["failed", "complete"]
-    assert "killed (signal 9)" in results.trials[0].reason
 
 
 @pytest.mark.parametrize("kind", ["score", "pareto"])

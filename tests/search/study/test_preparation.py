@@ -66,7 +66,8 @@ def test_a_teacher_that_cannot_be_trained_ends_the_study_before_it_begins(tiny_c
         for pid in worker_pids():
             os.kill(pid, signal.SIGKILL)
 
-    config = tiny_config(finals=None, training={"teacher": TEACHER})
+    settings = {"finals": None, "training": {"teacher": TEACHER}}
+    config = tiny_config(**settings, limits={"retries": 0})
     with pytest.raises(UserError, match=r"the teacher mialgo_track1 could not be trained: .*kill"):
         run_study(config, Stages(kill))
     # Run again, it is trained.

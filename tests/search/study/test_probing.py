@@ -75,7 +75,8 @@ def test_a_probe_that_dies_leaves_its_candidate_without_values(tiny_config, work
                 os.kill(pid, signal.SIGKILL)
 
     recorder = Recorder(kill_worker)
-    results = run_study(probing(tiny_config, trials=1), recorder)
+    config = probing(tiny_config, trials=1, limits={"retries": 0})
+    results = run_study(config, recorder)
     assert recorder.warnings[0].startswith("the probe of trial 0 failed: the worker was killed")
     (trial,) = results.complete
     assert trial.probes == dict.fromkeys(PROXY_NAMES)

@@ -1,0 +1,50 @@
+"""Which checkpoint belongs to which job."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from search.training.checkpoint import Checkpoints
+
+from .job import Job
+
+_PACKAGES = ("lensnas", "tensorflow", "keras", "numpy")
+"""Another version may compute otherwise, or keep other variables."""
+
+
+def checkpoints_of(job: Job) -> Checkpoints | None:
+    """Where a worker keeps its progress with `job`, None where it keeps none."""
+    if job.checkpoint is None:
+        return None
+    return Checkpoints(job.checkpoint, result_digest(job), job.limits.checkpoint_seconds)
+
+
+def result_digest(job: Job) -> str:
+    """Of everything that decides the result of a training: neither names, places nor limits.
+
+    OSError where weights that it starts from or learns from cannot be read.
+    """
+    teacher = job.recipe.teacher
+    decides: dict[str, Any] = {
+        "architecture": job.architecture.to_json(),
+        "recipe": job.recipe.model_dump(mode="json"),
+        "data": {**asdict(job.data), "root": job.data.root.name},
+        "seed": job.seed,
+        "rungs": job.rungs,
+        "donor": None if job.donor is None else _digest(job.donor.path),
+        "teacher": None if teacher is None or teacher.weights is None else _digest(teacher.weights),
+        "versions": {package: version(package) for package in _PACKAGES},
+    }
+    if decides["teacher"]:
+        decides["recipe"]["teacher"].pop("weights")
+    return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _digest(path: str | Path) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
