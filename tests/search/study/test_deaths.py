@@ -12,7 +12,7 @@ from search.study import ledger
 from search.study.directories import final_directory, trial_directory
 from search.study.driver import run_study
 from search.study.observer import Silent
-from search.study.storage import create_or_resume
+from search.study.storage import load_study
 
 pytestmark = pytest.mark.slow
 
@@ -64,8 +64,12 @@ def log_of(config, number):
     return (trial_directory(config, number) / "log.txt").read_text()
 
 
+def stored_trials(config):
+    return load_study(config.storage_url, config.name)[0].get_trials()
+
+
 def intermediate_values(config):
-    return [t.intermediate_values for t in create_or_resume(config).get_trials()]
+    return [trial.intermediate_values for trial in stored_trials(config)]
 
 
 def left(config):
@@ -136,7 +140,7 @@ def test_a_trial_that_kills_every_worker_fails_also_across_drivers(tiny_config, 
     # Warned of after it is recorded, or the restart would begin to count anew.
     with pytest.raises(KeyboardInterrupt):
         run_study(config, Ending(kill))
-    [lost] = create_or_resume(config).get_trials()
+    [lost] = stored_trials(config)
     assert lost.user_attrs["deaths"] == 1
 
     def keep_killing(label, step):
