@@ -27,6 +27,7 @@ from .observer import Observer
 from .pool import LocalPool
 from .preparation import prepare_training
 from .pruning import AtRung, passes, rungs_of
+from .ray_pool import RayPool
 from .results import StudyResults, read_results
 from .run import StudyRun
 from .storage import create_or_resume
@@ -49,7 +50,7 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
             raise UserError(f"no published system called {name!r}; see 'lensnas zoo list'")
     if config.evaluation.lpips is not None:
         read_lpips_weights(config.evaluation.lpips)  # Refused now, not after the first training.
-    with driver_lock(config.directory), LocalPool(config.workers) as pool:
+    with driver_lock(config.directory), _pool(config, observer) as pool:
         data = prepare_data(config, observer)
         study = create_or_resume(config)  # Not before: data that are refused leave no study.
         context = config.sampling_context()
@@ -59,6 +60,12 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
         if config.finals is not None:
             run_finals(run, config.finals)
         return read_results(study, config)
+
+
+def _pool(config: StudyConfig, observer: Observer) -> LocalPool | RayPool:
+    if config.runner.kind == "ray":
+        return RayPool(config, observer.warn)
+    return LocalPool(config.workers)
 
 
 def search(run: StudyRun) -> None:

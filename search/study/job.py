@@ -136,10 +136,14 @@ class Probed:
 
 @dataclass(frozen=True)
 class Failed:
-    """A run that ended badly, with the reason in one line."""
+    """A run that ended badly, with the reason in one line.
+
+    `lost`: its process or machine died, so that another attempt may succeed.
+    """
 
     key: str
     reason: str
+    lost: bool = False
 
 
 @dataclass(frozen=True)
