@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -47,6 +48,8 @@ def start_session(address: str | None) -> ModuleType:
     except Exception as error:  # Whatever Ray raises: which exceptions is documented nowhere.
         where = f"join the Ray cluster at {address}" if address else "start Ray on this machine"
         raise UserError(f"cannot {where}: {_last_line(str(error))}") from None
+    # What Ray has to say of a machine that died goes to stdout, which is for results.
+    ray._private.worker.print_to_stdstream = _ignore
     if signal.getsignal(signal.SIGTERM) is not before:
         signal.signal(signal.SIGTERM, before)  # Ray's would end the driver without a word.
     return ray
@@ -54,11 +57,25 @@ def start_session(address: str | None) -> ModuleType:
 
 def _import_ray() -> ModuleType:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if (
+        _has_token()
+    ):  # `ray start` then asks for it, and `ray.init` with an address does not give it.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         import ray
     except ImportError:
         raise UserError(f"the Ray runner needs Ray: {INSTALL}") from None
     return ray
+
+
+def _ignore(*_: object, **__: object) -> None:
+    """For messages that `RayPool` words itself."""
+
+
+def _has_token() -> bool:
+    """Whether the user has the password of a cluster where Ray looks for it."""
+    named = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys()
+    return bool(named) or (Path.home() / ".ray" / "auth_token").exists()
 
 
 def _knock(address: str) -> None:
