@@ -131,6 +131,38 @@ class EvaluationConfig(_Section):
     lpips: Path | None = Field(None, description="LPIPS' weights, .npz: docs/losses.md")
 
 
+class RunnerConfig(_Section):
+    """Where training runs: in processes of this machine, or on a Ray cluster (docs/cluster.md).
+
+    `cpus`, `gpus`, `memory_gb` are what each worker of the Ray runner declares.
+    """
+
+    kind: Literal["local", "ray"] = "local"
+    address: str | None = Field(
+        None,
+        pattern=r"^(auto|[^\s/]+:[0-9]{1,5})$",
+        description="the head of a cluster, HOST:PORT, or auto; default: Ray on this machine alone",
+    )
+    cpus: int = Field(1, ge=1, le=1024)
+    gpus: float = Field(0.0, ge=0, le=64, description="below 1: workers share a GPU")
+    memory_gb: float | None = Field(None, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, data: Any) -> Any:
+        """`runner: ray` is short for `runner: {kind: ray}`."""
+        return {"kind": data} if isinstance(data, str) else data
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RunnerConfig:
+        given = [name for name, value in self if value != RunnerConfig.model_fields[name].default]
+        if self.kind == "local" and given:
+            raise ValueError(f"{', '.join(given)}: only the ray runner has this (kind: ray)")
+        if self.gpus > 1 and self.gpus % 1:
+            raise ValueError("gpus must be whole, or a share below 1")
+        return self
+
+
 class StudyConfig(_Section):
     """One study. `trials` is the total of trained trials over all runs of the study."""
 
@@ -152,6 +184,7 @@ class StudyConfig(_Section):
     finals: FinalsConfig | None = FinalsConfig()
     workers: int = Field(1, ge=1, le=256)
     limits: Limits = Limits()
+    runner: RunnerConfig = RunnerConfig()
     storage: str | None = Field(None, description="an Optuna storage URL; default: SQLite")
     output: Path = Path("runs")
 

@@ -44,6 +44,16 @@ def run(
         int | None,
         typer.Option(help="Candidates to train in all, earlier runs included; default: the file's"),
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Trials at a time; default: the file's.")
+    ] = None,
+    runner: Annotated[
+        str | None, typer.Option(help="local, or ray: docs/cluster.md; default: the file's.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(help="A Ray cluster's head, HOST:PORT, or auto; default: the file's."),
+    ] = None,
     finish: Annotated[
         bool, typer.Option("--finish", help="Then write the report and export the winner.")
     ] = False,
@@ -57,14 +67,13 @@ def run(
     """
     from rich.console import Console
 
-    from search.config import load_config, parse_config
+    from search.config import load_config
     from search.study.driver import run_study
 
     from .progress import ConsoleObserver
 
-    config = load_config(study)
-    if trials is not None:
-        config = parse_config(config.model_dump(mode="json") | {"trials": trials}, "--trials")
+    given = {"trials": trials, "workers": workers, "runner": runner, "address": address}
+    config = _overridden(load_config(study), {k: v for k, v in given.items() if v is not None})
     console = Console(stderr=True)
     with ConsoleObserver(console, config) as observer:
         results = run_study(config, observer)
@@ -169,6 +178,24 @@ def export(
         _print_json(bundle.to_dict())
     else:
         print(bundle.summary())
+
+
+def _overridden(config: StudyConfig, given: dict[str, Any]) -> StudyConfig:
+    """The study with what was said on the command line instead of in its file."""
+    from search.config import parse_config
+
+    if not given:
+        return config
+    document = config.model_dump(mode="json")
+    for name, value in given.items():
+        if name == "address":
+            document["runner"]["address"] = value
+        elif name == "runner":
+            settings = {} if value == "local" else document["runner"]
+            document["runner"] = settings | {"kind": value}
+        else:
+            document[name] = value
+    return parse_config(document, ", ".join(f"--{name}" for name in given))
 
 
 def _load(study: str, runs: Path) -> StudyResults:

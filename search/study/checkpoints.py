@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from search.training.checkpoint import Checkpoints
 
 from .job import Job
-
-_PACKAGES = ("lensnas", "tensorflow", "keras", "numpy")
-"""Another version may compute otherwise, or keep other variables."""
+from .versions import versions_here
 
 
 def checkpoints_of(job: Job) -> Checkpoints | None:
@@ -38,10 +35,14 @@ def result_digest(job: Job) -> str:
         "rungs": job.rungs,
         "donor": None if job.donor is None else _digest(job.donor.path),
         "teacher": None if teacher is None or teacher.weights is None else _digest(teacher.weights),
-        "versions": {package: version(package) for package in _PACKAGES},
+        "versions": versions_here(),
     }
     if decides["teacher"]:
         decides["recipe"]["teacher"].pop("weights")
+    weights = job.recipe.perceptual_weights.items()
+    decides["recipe"]["perceptual_weights"] = {
+        loss: _digest(file) if Path(file).is_file() else file for loss, file in weights
+    }
     return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
 
 

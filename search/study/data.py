@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
 from search.config import StudyConfig
 from search.data.alignment import Chosen
 from search.data.check import open_dataset
@@ -24,15 +28,7 @@ def prepare_data(config: StudyConfig, observer: Observer | None = None) -> DataS
     title = "Sample data" if data.dataset == "sample" else f"Checking {data.dataset}"
     observer.stage(title, 0, 1)
     if data.dataset == "sample":
-        root = prepare_sample(
-            TASKS[config.task].name,
-            data.root,
-            seed=data.seed,
-            train=data.train,
-            val=data.val,
-            patch=data.patch,
-        )
-        source = DataSource("sample", root)
+        source = DataSource("sample", sample_maker(config)(data.root))
         for split in SPLITS:
             _check_task(open_pairs(source, split).meta, config)
     else:
@@ -46,6 +42,19 @@ def prepare_data(config: StudyConfig, observer: Observer | None = None) -> DataS
         source = DataSource(data.dataset, data.root, tuple(broken), data.validation_images)
     observer.stage(title, 1, 1)
     return source
+
+
+def sample_maker(config: StudyConfig) -> Callable[[Path], Path]:
+    """Prepares the study's sample data under a folder, and returns theirs."""
+    data = config.data
+    return partial(
+        prepare_sample,
+        TASKS[config.task].name,
+        seed=data.seed,
+        train=data.train,
+        val=data.val,
+        patch=data.patch,
+    )
 
 
 def _check_task(found: PairMeta, config: StudyConfig) -> None:

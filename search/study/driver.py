@@ -29,6 +29,7 @@ from .observer import Observer
 from .pool import LocalPool
 from .preparation import prepare_training
 from .pruning import AtRung, passes, rungs_of
+from .ray_pool import RayPool
 from .results import StudyResults, read_results
 from .retrying import RetryingPool, warn_of
 from .run import StudyRun
@@ -53,7 +54,7 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
     check_limits(config.limits)
     if config.evaluation.lpips is not None:
         read_lpips_weights(config.evaluation.lpips)  # Refused now, not after the first training.
-    with driver_lock(config.directory), LocalPool(config.workers) as pool:
+    with driver_lock(config.directory), _pool(config, observer) as pool:
         data = prepare_data(config, observer)
         # Not before: data that are refused leave no study.
         study, flush = create_or_resume(config)
@@ -65,6 +66,12 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
         if config.finals is not None:
             run_finals(run, config.finals)
         return read_results(study, config)
+
+
+def _pool(config: StudyConfig, observer: Observer) -> LocalPool | RayPool:
+    if config.runner.kind == "ray":
+        return RayPool(config, observer.warn)
+    return LocalPool(config.workers)
 
 
 def search(run: StudyRun) -> None:

@@ -148,7 +148,7 @@ class Probed:
 class Failed:
     """A run that ended badly, with the reason in one line.
 
-    `died`: its worker did, by a signal or an exit, and might not the next time.
+    `died`: its process or machine did, by a signal or an exit, and might not the next time.
     """
 
     key: str

@@ -99,7 +99,7 @@ class LocalPool(Pool[_Running]):
 
     def start(self, job: AnyJob) -> None:
         """Start `job` in a fresh process."""
-        with _ending_signals_blocked():
+        with ending_signals_blocked():
             forkserver.ensure_running()
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_child, args=(job, theirs), daemon=True)
@@ -148,7 +148,7 @@ class LocalPool(Pool[_Running]):
             running.pipe.close()
             del self._running[running.job.key]
         if isinstance(event, Prevented):
-            raise UserError(f"the study cannot go on: {event.reason} (mend that and run it again)")
+            raise cannot_go_on(event.reason)
         return event
 
     def _ended(self, running: _Running) -> Failed:
@@ -172,8 +172,13 @@ class LocalPool(Pool[_Running]):
             running.process.kill()
 
 
+def cannot_go_on(reason: str) -> UserError:
+    """The error that ends a study for something on the machine, not for a candidate."""
+    return UserError(f"the study cannot go on: {reason} (mend that and run it again)")
+
+
 @contextlib.contextmanager
-def _ending_signals_blocked() -> Iterator[None]:
+def ending_signals_blocked() -> Iterator[None]:
     """For what is started meanwhile: how a study ends is the driver's decision alone.
 
     A terminal sends Ctrl-C, and a service manager SIGTERM, to the workers and their server too.

@@ -145,7 +145,8 @@ def _share(job: SuperNetworkJob, pipe: Connection) -> Trained:
 
 
 def _prepare(job: AnyJob, input_channels: int) -> TrainingData:
-    """Threads and random state as `job` wants them, and its data."""
+    """Devices, threads and random state as `job` wants them, and its data."""
+    _share_gpus()
     tf.config.threading.set_intra_op_parallelism_threads(job.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.experimental.enable_op_determinism()
@@ -157,6 +158,12 @@ def _prepare(job: AnyJob, input_channels: int) -> TrainingData:
         encoding=job.recipe.encoding,
         validation_images=job.data.validation_images,
     )
+
+
+def _share_gpus() -> None:
+    """Take of a GPU's memory what is needed: TensorFlow's way is all of it, and others wait."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def _ask(job: AnyJob, pipe: Connection) -> KeepGoing:

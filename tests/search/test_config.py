@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from search.config import load_config, parse_config
+from search.config import RunnerConfig, load_config, parse_config
 from search.errors import UserError
 
 STUDIES = Path(__file__).parents[2] / "studies"
@@ -43,6 +43,10 @@ def test_a_task_knows_its_phone_and_space():
         ({"limits": {"memory_gb": "inf"}}, r"limits.memory_gb: .*finite number \(got 'inf'\)"),
         ({"limits": {"retries": -1}}, "limits.retries: .*greater than or equal to 0"),
         ({"limits": {"hours": 1}}, "there is no setting limits.hours"),
+        ({"runner": "slurm"}, "runner.kind: Input should be 'local' or 'ray'"),
+        ({"runner": {"cpus": 2}}, r"runner: cpus: only the ray runner has this \(kind: ray\)"),
+        ({"runner": {"kind": "ray", "gpus": 1.5}}, "runner: gpus must be whole, or a share"),
+        ({"runner": {"kind": "ray", "address": "head"}}, "runner.address: String should match"),
         ({"task": "portrait"}, "no task called 'portrait'"),
         ({"device": "nokia-3310"}, "nokia-3310"),
         ({"space": {"name": "resnet"}}, "no search space called 'resnet'"),
@@ -107,3 +111,8 @@ def test_a_file_that_is_no_study_is_named(tmp_path, text, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"cannot read the study file .*No such file"):
         load_config(tmp_path / "nowhere.yaml")
+
+
+def test_a_runner_may_be_given_by_its_name_alone(tiny_config):
+    assert tiny_config(runner="ray").runner == RunnerConfig(kind="ray")
+    assert tiny_config().runner == tiny_config(runner="local").runner

@@ -44,6 +44,7 @@ def test_other_settings_under_an_old_name_are_refused(tiny_config, changes, diff
         {"finals": {"top": 2}},
         {"pruning": {"rungs": [3]}},
         {"workers": 2},
+        {"runner": {"kind": "ray", "cpus": 2}},
         {"baselines": ["mialgo_track1"]},
     ],
 )
