@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,12 +20,13 @@ from .finals import run_finals
 from .job import Failed, Job, Probed, ProbeValues, Rung, Trained
 from .ledger import Asked, Ledger
 from .observer import Observer
+from .ownership import driver_lock
 from .pool import LocalPool
 from .preparation import prepare_training
 from .pruning import AtRung, passes, rungs_of
 from .results import StudyResults, read_results
 from .run import StudyRun
-from .storage import create_or_resume
+from .storage import check_storage, owned_study
 
 PATIENCE = 500
 """Candidates in a row that may be infeasible or known before the search gives up."""
@@ -49,16 +46,17 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
             raise UserError(f"no published system called {name!r}; see 'lensnas zoo list'")
     if config.evaluation.lpips is not None:
         read_lpips_weights(config.evaluation.lpips)  # Refused now, not after the first training.
+    check_storage(config.storage_url)
     with driver_lock(config.directory), LocalPool(config.workers) as pool:
         data = prepare_data(config, observer)
-        study = create_or_resume(config)  # Not before: data that are refused leave no study.
-        context = config.sampling_context()
-        run = StudyRun(config, study, config.training, data, context, pool, observer)
-        run = prepare_training(run)
-        search(run)
-        if config.finals is not None:
-            run_finals(run, config.finals)
-        return read_results(study, config)
+        with owned_study(config, observer) as study:  # Data that are refused leave no study.
+            context = config.sampling_context()
+            run = StudyRun(config, study, config.training, data, context, pool, observer)
+            run = prepare_training(run)
+            search(run)
+            if config.finals is not None:
+                run_finals(run, config.finals)
+            return read_results(study, config)
 
 
 def search(run: StudyRun) -> None:
@@ -246,21 +244,3 @@ class _Search:
 
     def _progress(self) -> None:
         self.observer.stage("Search", self.ledger.trained, self.config.trials)
-
-
-@contextmanager
-def driver_lock(directory: Path) -> Iterator[None]:
-    """Hold a study for one driver; UserError where another holds it or it cannot be written."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / ".driver.lock").open("w")
-    except OSError as error:
-        raise UserError(f"cannot write to {directory}: {error.strerror}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"another 'lensnas run' is working on {directory}") from None
-        if shutil.disk_usage(directory).free < 50_000_000:
-            raise UserError(f"less than 50 MB are free on the disk of {directory}")
-        yield
