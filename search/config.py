@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from latency import LatencyOracle, load_profile
 from search.errors import UserError
 from search.samplers import SAMPLERS, Context
+from search.study.database import check_url
 from search.study.estimate import Estimate, estimate
 from search.study.limits import Limits
 from search.tasks import TASKS, Task
@@ -185,7 +186,8 @@ class StudyConfig(_Section):
     workers: int = Field(1, ge=1, le=256)
     limits: Limits = Limits()
     runner: RunnerConfig = RunnerConfig()
-    storage: str | None = Field(None, description="an Optuna storage URL; default: SQLite")
+    storage: str | None = Field(None, description="a database's URL; default: an SQLite file")
+    storage_wait_s: float = Field(600, ge=0, description="how long the database may be away")
     output: Path = Path("runs")
 
     @model_validator(mode="before")
@@ -199,6 +201,13 @@ class StudyConfig(_Section):
         if isinstance(space, dict):
             space = {**space, "name": space.get("name") or task.default_space}
         return {**data, "device": data.get("device") or task.device, "space": space}
+
+    @field_validator("storage")
+    @classmethod
+    def _kept_safely(cls, storage: str | None) -> str | None:
+        if storage is not None:
+            check_url(storage)
+        return storage
 
     @model_validator(mode="after")
     def _consistent(self) -> StudyConfig:
@@ -303,7 +312,8 @@ def _readable(error: Any) -> str:
         return f"there is no setting {place}"
     message = error["msg"].removeprefix("Value error, ")
     given = error.get("input")
-    shown = f" (got {given!r})" if place and isinstance(given, str | int | float) else ""
+    telling = place and place != "storage"  # Its URL may have a password.
+    shown = f" (got {given!r})" if telling and isinstance(given, str | int | float) else ""
     return f"{place}: {message}{shown}" if place else message
 
 

@@ -109,6 +109,10 @@ class ConsoleObserver:
         """A warning on a line of its own."""
         self._say(f"[yellow]warning:[/] {escape(message)}")
 
+    def note(self, message: str) -> None:
+        """A line of its own."""
+        self._say(escape(message))
+
     def _say(self, line: str) -> None:
         """Unbroken, so that a log has one line for one event."""
         self.console.print(line, highlight=False, soft_wrap=True)

@@ -95,16 +95,19 @@ def run(
 def studies(runs: Runs = RUNS, as_json: AsJson = False) -> None:
     """List the studies that were run."""
     from search.study.results import read_results
-    from search.study.storage import load_study
+    from search.study.storage import load_study, url_of
 
     from .documents import study_document
 
     found = []
-    for storage in sorted(runs.glob("*/study.db")):
+    for directory in sorted(runs.glob("*/")):
+        url = url_of(directory)
+        if url is None:
+            continue
         try:
-            study, config = load_study(f"sqlite:///{storage.as_posix()}", storage.parent.name)
+            study, config = load_study(url, directory.name)
         except UserError as error:
-            print(f"warning: left out {storage.parent.name}: {error}", file=sys.stderr)
+            print(f"warning: left out {directory.name}: {error}", file=sys.stderr)
             continue
         found.append(read_results(study, config))
     if as_json:
@@ -201,8 +204,9 @@ def _overridden(config: StudyConfig, given: dict[str, Any]) -> StudyConfig:
 def _load(study: str, runs: Path) -> StudyResults:
     """Results of a study file or of a stored study's name."""
     from search.config import load_config
+    from search.study.database import SQLITE
     from search.study.results import read_results
-    from search.study.storage import SQLITE, load_study
+    from search.study.storage import load_study, url_of
 
     if study.endswith((".yaml", ".yml")):
         wanted = load_config(Path(study))
@@ -210,7 +214,7 @@ def _load(study: str, runs: Path) -> StudyResults:
         hint = f"run it first: lensnas run {study}"
     else:
         output, name = runs, study
-        url = f"{SQLITE}{(output / name / 'study.db').as_posix()}"
+        url = url_of(output / name) or f"{SQLITE}{(output / name / 'study.db').as_posix()}"
         hint = "see 'lensnas studies', or give its file or --runs"
     if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).exists():
         raise UserError(f"no study {name!r} has been run under {output}: {hint}")

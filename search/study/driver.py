@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +22,7 @@ from .job import Failed, Job, Probed, ProbeValues, Retried, Rung, Trained
 from .ledger import Asked, Ledger
 from .limits import check_limits
 from .observer import Observer
+from .ownership import driver_lock
 from .pool import LocalPool
 from .preparation import prepare_training
 from .pruning import AtRung, passes, rungs_of
@@ -33,7 +30,7 @@ from .ray_pool import RayPool
 from .results import StudyResults, read_results
 from .retrying import RetryingPool, warn_of
 from .run import StudyRun
-from .storage import create_or_resume
+from .storage import check_storage, owned_study
 
 PATIENCE = 500
 """Candidates in a row that may be infeasible or known before the search gives up."""
@@ -54,18 +51,18 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
     check_limits(config.limits)
     if config.evaluation.lpips is not None:
         read_lpips_weights(config.evaluation.lpips)  # Refused now, not after the first training.
+    check_storage(config.storage_url)
     with driver_lock(config.directory), _pool(config, observer) as pool:
         data = prepare_data(config, observer)
         # Not before: data that are refused leave no study.
-        study, flush = create_or_resume(config)
-        context = config.sampling_context()
-        workers = RetryingPool(pool)
-        run = StudyRun(config, study, config.training, data, context, workers, observer, flush)
-        run = prepare_training(run)
-        search(run)
-        if config.finals is not None:
-            run_finals(run, config.finals)
-        return read_results(study, config)
+        with owned_study(config, observer) as (study, flush):
+            context, workers = config.sampling_context(), RetryingPool(pool)
+            run = StudyRun(config, study, config.training, data, context, workers, observer, flush)
+            run = prepare_training(run)
+            search(run)
+            if config.finals is not None:
+                run_finals(run, config.finals)
+            return read_results(study, config)
 
 
 def _pool(config: StudyConfig, observer: Observer) -> LocalPool | RayPool:
@@ -282,21 +279,3 @@ class _Search:
 
     def _progress(self) -> None:
         self.observer.stage("Search", self.ledger.trained, self.config.trials)
-
-
-@contextmanager
-def driver_lock(directory: Path) -> Iterator[None]:
-    """Hold a study for one driver; UserError where another holds it or it cannot be written."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / ".driver.lock").open("w")
-    except OSError as error:
-        raise UserError(f"cannot write to {directory}: {error.strerror}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"another 'lensnas run' is working on {directory}") from None
-        if shutil.disk_usage(directory).free < 50_000_000:
-            raise UserError(f"less than 50 MB are free on the disk of {directory}")
-        yield

@@ -89,8 +89,7 @@ class Ledger:
         self._recover()
         for trial in study.get_trials(deepcopy=False):
             self._note(read_trial(trial))
-        if not self._next_index:
-            self._enqueue_baselines()
+        self._enqueue_baselines()
         self._flush()
 
     # -- asking ---------------------------------------------------------------
@@ -268,6 +267,8 @@ class Ledger:
         What was passed over, but not yet ended, only ends.
         """
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        # By a driver that was killed before it could end what it had requeued.
+        requeued = {trial.user_attrs[INDEX] for trial in self._waiting()}
         passed_over = {n for trial in running for n in trial.user_attrs.get(CHOSEN_OVER, ())}
         for trial in running:
             result = trial.user_attrs.get(RESULT)
@@ -284,7 +285,8 @@ class Ledger:
             # Without a recorded candidate the choices may be incomplete: let the sampler, which
             # depends on the index alone, make them again.
             params = trial.params if CANDIDATE in trial.user_attrs else {}
-            self.study.enqueue_trial(params, user_attrs=attrs)
+            if attrs[INDEX] not in requeued:
+                self.study.enqueue_trial(params, user_attrs=attrs)
             self.study.tell(trial.number, state=TrialState.FAIL)
 
     def _index_of_lost(self, lost: FrozenTrial) -> int:
@@ -314,15 +316,21 @@ class Ledger:
                 self._at_rungs.setdefault(step, {})[record.number] = at
 
     def _enqueue_baselines(self) -> None:
-        """Published systems that lie in the space are the first trials."""
-        index = 0
+        """Published systems that lie in the space are the first trials.
+
+        Once the sampler has proposed one, none is added; after a kill in between, the rest is.
+        """
+        trials = self.study.get_trials(deepcopy=False)
+        if not all(BASELINE in trial.user_attrs for trial in trials):
+            return
+        there = {trial.user_attrs[BASELINE] for trial in trials}
         for name in self.config.baselines:
             architecture = zoo_architecture(name)
             try:
                 self.space.architecture(architecture.choices)
             except ValueError:
                 continue  # It is trained in the finals all the same.
-            attrs = {INDEX: index, BASELINE: name}
-            self.study.enqueue_trial(architecture.choices, user_attrs=attrs)
-            index += 1
-        self._next_index = index
+            if name not in there:
+                attrs = {INDEX: self._next_index, BASELINE: name}
+                self.study.enqueue_trial(architecture.choices, user_attrs=attrs)
+                self._next_index += 1

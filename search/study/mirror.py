@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.storages import InMemoryStorage, RDBStorage
+from optuna.storages._rdb import models
+from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -39,6 +41,35 @@ class _Stored:
         )
 
 
+class NumberedStorage(RDBStorage):
+    """A database in which a new trial is made under the number that it has in memory, once.
+
+    Where a connection breaks, Optuna itself would make it again, though it may be there by then.
+    """
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        """May be repeated. Raises UserError where somebody else's trial has the number."""
+        assert template_trial is not None
+        with _create_scoped_session(self.scoped_session) as session:
+            # Locked, so that nobody makes a trial meanwhile.
+            models.StudyModel.find_or_raise_by_id(study_id, session, for_update=True)
+            of_study = session.query(models.TrialModel).filter_by(study_id=study_id)
+            there = of_study.filter_by(number=template_trial.number).one_or_none()
+            if there is None:
+                there = self._get_prepared_new_trial(study_id, template_trial, session)
+            elif not _same(there, template_trial):
+                raise UserError(
+                    f"somebody else has added trial {there.number} to the study: only its one "
+                    "'lensnas run' may (run it again to go on with that trial)"
+                )
+            return cast("int", there.trial_id)
+
+
+def _same(stored: models.TrialModel, trial: FrozenTrial) -> bool:
+    attributes = {attribute.key for attribute in stored.user_attributes}
+    return stored.datetime_start == trial.datetime_start and attributes == set(trial.user_attrs)
+
+
 class MirroredStorage(InMemoryStorage):
     """One study of `storage`, for the one driver that owns it.
 
@@ -48,7 +79,7 @@ class MirroredStorage(InMemoryStorage):
     flushed is lost with the driver, and was never there.
     """
 
-    def __init__(self, storage: BaseStorage, study_name: str) -> None:
+    def __init__(self, storage: NumberedStorage, study_name: str) -> None:
         """Raises KeyError where there is no such study."""
         super().__init__()
         self._storage = storage
@@ -71,7 +102,7 @@ class MirroredStorage(InMemoryStorage):
                 self._write_changes(self._stored_ids[number], self._as_stored[number], trial)
                 self._as_stored[number] = _Stored.of(trial)
             else:
-                self._remember(self._write_new(trial))
+                self._remember(self._storage.create_new_trial(self._stored_study_id, trial))
             self._changed.remove(number)
         for (kind, key), value in list(self._changed_attrs.items()):
             getattr(self._storage, f"set_study_{kind}_attr")(self._stored_study_id, key, value)
@@ -143,23 +174,6 @@ class MirroredStorage(InMemoryStorage):
         """The next trial is stored as it is now."""
         self._as_stored.append(_Stored.of(self.get_trial(len(self._stored_ids))))
         self._stored_ids.append(stored_id)
-
-    def _write_new(self, trial: FrozenTrial) -> int:
-        """The id that it is stored under."""
-        try:
-            stored_id = self._storage.get_trial_id_from_study_id_trial_number(
-                self._stored_study_id, trial.number
-            )
-        except KeyError:
-            return self._storage.create_new_trial(self._stored_study_id, trial)
-        # Written before, where only the answer was lost: or somebody else's.
-        found = self._storage.get_trial(stored_id)
-        if (found.datetime_start, found.system_attrs) != (trial.datetime_start, trial.system_attrs):
-            raise UserError(
-                f"somebody else has added trial {trial.number} to the study: only its one "
-                "'lensnas run' may (run it again to go on with that trial)"
-            )
-        return stored_id
 
     def _write_changes(self, stored_id: int, before: _Stored, now: FrozenTrial) -> None:
         """Its state last: a trial that is stored as finished is stored whole."""

@@ -35,6 +35,10 @@ class Observer(Protocol):
         """Something the user should know."""
         ...
 
+    def note(self, message: str) -> None:
+        """Something that is well again."""
+        ...
+
 
 class Silent:
     """An observer that says nothing."""
@@ -56,3 +60,6 @@ class Silent:
 
     def warn(self, message: str) -> None:
         """See `Observer.warn`."""
+
+    def note(self, message: str) -> None:
+        """See `Observer.note`."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +20,35 @@ from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 
 from latency import load_profile
+from search.artifacts import write_bytes
 from search.config import StudyConfig, parse_config
 from search.errors import UserError
 from search.training.lpips_weights import read_lpips_weights
 
-from .mirror import MirroredStorage
+from .database import (
+    SQLITE,
+    cannot_open,
+    driver_url,
+    engine_options,
+    shown,
+    sqlite_path,
+    without_password,
+)
+from .mirror import MirroredStorage, NumberedStorage
+from .observer import Observer
+from .ownership import DRIVER, Claim, sqlite_lock
+from .patience import Patience
 
 Flush = Callable[[], None]
 """Writes what has changed in a study since the last time."""
 
 CONFIG = "config"
+URL_FILE = "storage.url"
+"""In the folder of a study that is kept elsewhere: where."""
 LPIPS = "lpips_weights"
-SQLITE = "sqlite:///"
+
+_MAKING_TABLES = 5_051_127
+"""The advisory lock under which a database's tables are made: any number that is ours."""
 
 
 def in_memory() -> None:
@@ -36,8 +56,10 @@ def in_memory() -> None:
 
 
 def quiet_optuna() -> None:
-    """Optuna's per-trial messages; ours say the same and more."""
+    """Optuna's per-trial messages; ours say the same and more. So do they of lost connections,
+    which SQLAlchemy logs with a traceback each."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
 def open_storage(url: str, *, create: bool) -> RDBStorage:
@@ -46,35 +68,114 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     Raises UserError where it cannot be opened, or is absent and not to be created.
     """
     quiet_optuna()
-    if url.startswith(SQLITE):
-        _prepare_sqlite_file(Path(url.removeprefix(SQLITE)), create)
+    path = sqlite_path(url)
+    if path is not None:
+        _prepare_sqlite_file(path, create)
     try:
         # Optuna raises on, but also logs, a failure to connect; one of the two is enough.
-        with _silenced("optuna"):
-            storage = RDBStorage(url, engine_kwargs=_engine_options(url))
+        with _silenced("optuna"), _alone_making_tables(url, create):
+            storage = RDBStorage(driver_url(url), engine_kwargs=engine_options(url))
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
-        raise UserError(f"cannot open the storage {_shown(url)}: {_short(error)}") from None
-    if url.startswith(SQLITE):
+        raise cannot_open(url, error) from None
+    except optuna.exceptions.StorageInternalError as error:
+        raise cannot_open(url, error) from None
+    if path is not None:
         sqlalchemy.event.listen(storage.engine, "connect", _tune_sqlite)
-        storage.engine.dispose()
+    storage.engine.dispose()
     return storage
 
 
-def create_or_resume(config: StudyConfig) -> tuple[optuna.Study, Flush]:
-    """The study of `config`, new or continued, in memory, and what writes its changes.
+def check_storage(url: str) -> None:
+    """Refuse a database that cannot be reached, before a study's data are prepared.
+
+    Raises UserError.
+    """
+    if sqlite_path(url) is not None:
+        return
+    try:
+        engine = sqlalchemy.create_engine(driver_url(url), **engine_options(url))
+        engine.connect().close()
+        engine.dispose()
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError) as error:
+        raise cannot_open(url, error) from None
+
+
+def leave_url(config: StudyConfig) -> None:
+    """So that a study that is kept elsewhere is found by its folder; without a password."""
+    if config.storage is not None:
+        url = without_password(config.storage)
+        write_bytes(config.directory / URL_FILE, f"{url}\n".encode())
+
+
+def url_of(directory: Path) -> str | None:
+    """Where the study of this folder is kept, None where it holds none."""
+    elsewhere = directory / URL_FILE
+    if elsewhere.exists():
+        return elsewhere.read_text().strip()
+    database = directory / "study.db"
+    return f"{SQLITE}{database.as_posix()}" if database.exists() else None
+
+
+@contextmanager
+def owned_study(config: StudyConfig, observer: Observer) -> Iterator[tuple[optuna.Study, Flush]]:
+    """The study of `config`, new or continued, held by this driver until the end of the block.
+
+    It is in memory, and the flush writes it: where the storage is away, for up to
+    `config.storage_wait_s`, as soon as it is back. Raises UserError where another driver holds it,
+    and as `create_or_resume`.
+    """
+    url, path = config.storage_url, sqlite_path(config.storage_url)
+    open_storage(url, create=True).engine.dispose()  # The tables are there now.
+    patience = Patience(shown(url), config.storage_wait_s, observer)
+    with ExitStack() as until_the_end:
+        if path is not None:
+            until_the_end.enter_context(sqlite_lock(path, config.name, config.directory))
+            storage, claim = _numbered(url, engine_options(url)), None
+            sqlalchemy.event.listen(storage.engine, "connect", _tune_sqlite)
+        else:
+            # The one connection that holds the study is the one that writes.
+            alone = {"pool_size": 1, "max_overflow": 0}
+            storage = _numbered(url, engine_options(url) | alone)
+            claim = Claim(config.name)
+            claim.attach(storage.engine)
+        until_the_end.callback(storage.engine.dispose)
+        storage.engine.dispose()  # From before there were listeners.
+        patience.until_back(lambda: create_or_resume(config, storage))
+        mirror = patience.until_back(lambda: MirroredStorage(storage, config.name))
+        study = optuna.load_study(study_name=config.name, storage=mirror)
+        flush = partial(patience.until_back, mirror.flush)
+        if claim is not None:
+            study.set_user_attr(DRIVER, asdict(claim.driver))
+            flush()
+            claim.recorded = True
+        leave_url(config)
+        yield study, flush
+
+
+def _numbered(url: str, engine_kwargs: dict[str, Any]) -> NumberedStorage:
+    """Of a database whose tables are there."""
+    return NumberedStorage(
+        driver_url(url), engine_kwargs, skip_compatibility_check=True, skip_table_creation=True
+    )
+
+
+def create_or_resume(config: StudyConfig, storage: RDBStorage | None = None) -> optuna.Study:
+    """The study of `config`, new or continued.
 
     Raises UserError where the stored study differs in what makes its trials comparable.
     """
-    storage = open_storage(config.storage_url, create=True)
+    storage = storage or open_storage(config.storage_url, create=True)
     known = {
         s.study_name for s in optuna.get_all_study_summaries(storage, include_best_trial=False)
     }
     if config.name in known:
         study = optuna.load_study(study_name=config.name, storage=storage)
         stored = study.user_attrs.get(CONFIG)
-        if stored is None:
-            raise UserError(f"{config.name!r} in {_shown(config.storage_url)} is not of LensNAS")
-        _refuse_changes(config, stored)
+        if stored is not None:
+            _refuse_changes(config, stored)
+        # Without settings and trials it is ours from before a kill, if its directions are.
+        elif study.get_trials(deepcopy=False) or study.directions != directions_of(config):
+            raise UserError(f"{config.name!r} in {shown(config.storage_url)} is not of LensNAS")
     else:
         study = optuna.create_study(
             study_name=config.name, storage=storage, directions=directions_of(config)
@@ -82,8 +183,7 @@ def create_or_resume(config: StudyConfig) -> tuple[optuna.Study, Flush]:
     if config.evaluation.lpips is not None:
         _refuse_other_lpips(study, config.evaluation.lpips)
     study.set_user_attr(CONFIG, _document(config))
-    mirror = MirroredStorage(storage, config.name)
-    return optuna.load_study(study_name=config.name, storage=mirror), mirror.flush
+    return study
 
 
 def directions_of(config: StudyConfig) -> list[StudyDirection]:
@@ -98,10 +198,10 @@ def load_study(url: str, name: str) -> tuple[optuna.Study, StudyConfig]:
     try:
         study = optuna.load_study(study_name=name, storage=storage)
     except KeyError:
-        raise UserError(f"there is no study {name!r} in {_shown(url)}") from None
+        raise UserError(f"there is no study {name!r} in {shown(url)}") from None
     stored = study.user_attrs.get(CONFIG)
     if stored is None:
-        raise UserError(f"{name!r} in {_shown(url)} is not a study of LensNAS")
+        raise UserError(f"{name!r} in {shown(url)} is not a study of LensNAS")
     return study, parse_config(stored["config"], f"the stored study {name}")
 
 
@@ -114,7 +214,10 @@ def study_names(url: str) -> list[str]:
 
 
 def _document(config: StudyConfig) -> dict[str, Any]:
-    return {"config": config.model_dump(mode="json"), "identity": identity(config)}
+    settings = config.model_dump(mode="json")
+    if config.storage is not None:
+        settings["storage"] = without_password(config.storage)
+    return {"config": settings, "identity": identity(config)}
 
 
 def identity(config: StudyConfig) -> dict[str, Any]:
@@ -194,8 +297,31 @@ def _prepare_sqlite_file(path: Path, create: bool) -> None:
         raise UserError(f"cannot make the folder {path.parent}: {error.strerror}") from None
 
 
-def _engine_options(url: str) -> dict[str, Any]:
-    return {"connect_args": {"timeout": 60}} if url.startswith(SQLITE) else {}
+@contextmanager
+def _alone_making_tables(url: str, create: bool) -> Iterator[None]:
+    """Optuna's tables are made by one process at a time, because it does not expect two.
+
+    Who only reads makes none: UserError where there are none.
+    """
+    path = sqlite_path(url)
+    if path is not None:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+        return
+    engine = sqlalchemy.create_engine(driver_url(url), **engine_options(url))
+    try:
+        with engine.connect() as connection:
+            if not create and not sqlalchemy.inspect(connection).has_table("studies"):
+                raise UserError(f"there is no study in {shown(url)}")
+            if create:
+                connection.execute(sqlalchemy.text(f"SELECT pg_advisory_lock({_MAKING_TABLES})"))
+            yield
+    finally:
+        engine.dispose()
 
 
 def _tune_sqlite(connection: Any, _: Any) -> None:
@@ -204,15 +330,6 @@ def _tune_sqlite(connection: Any, _: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()
-
-
-def _shown(url: str) -> str:
-    """The URL without a password."""
-    return sqlalchemy.engine.make_url(url).render_as_string(hide_password=True)
-
-
-def _short(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0][:200]
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Tiny studies on tiny sample data, shared by the tests of the search."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import yaml
 # Tests are imported one file at a time, so their helper module needs a path.
 sys.path.insert(0, str(Path(__file__).parent))
 
+import postgres_server
 from tiny_study import tiny_study
 
 from search.training.lpips_weights import LAYERS
@@ -68,3 +69,13 @@ def lpips_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("lpips") / "alex.npz"
     np.savez(path, **arrays)
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL server that the tests of this session share; tests make databases in it."""
+    if reason := postgres_server.missing():
+        pytest.skip(reason)
+    server = postgres_server.Server()
+    yield server
+    server.remove()

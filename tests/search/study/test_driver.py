@@ -9,9 +9,10 @@ from search.cli.documents import results_document
 from search.errors import UserError
 from search.study import driver
 from search.study.directories import final_directory, trial_directory
-from search.study.driver import driver_lock, run_study
+from search.study.driver import run_study
 from search.study.frame import trials_frame
 from search.study.observer import Silent
+from search.study.ownership import driver_lock
 from search.study.results import read_results
 from search.study.storage import load_study
 

@@ -1,5 +1,6 @@
 """The driver's bookkeeping, on a real SQLite storage but without training."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 
 import optuna
@@ -8,12 +9,14 @@ from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from latency import LatencyOracle, load_profile
+from search.errors import UserError
 from search.study.estimate import estimate
 from search.study.job import Failed, Trained
 from search.study.ledger import Ledger
+from search.study.observer import Silent
 from search.study.pruning import AtRung
 from search.study.results import read_results
-from search.study.storage import create_or_resume, load_study
+from search.study.storage import create_or_resume, load_study, open_storage, owned_study
 
 SAMPLERS = ["random", "tpe", "nsga2", "evolution", "latency_aware"]
 
@@ -36,10 +39,12 @@ class Fake:
     def __init__(self, config):
         self.config = config
         self.oracle = LatencyOracle(load_profile(config.device))
+        self.held = ExitStack()
         self.reopen()
 
     def reopen(self):
-        self.study, flush = create_or_resume(self.config)
+        self.held.close()
+        self.study, flush = self.held.enter_context(owned_study(self.config, Silent()))
         self.ledger = Ledger(self.study, self.config, self.config.sampling_context(), flush)
 
     def candidate(self):
@@ -222,3 +227,51 @@ def test_optuna_reads_the_storage_by_itself(tiny_config):
     study = optuna.load_study(study_name="tiny", storage=fake.config.storage_url)
     assert study.best_trial.number == record.number
     assert study.best_value == pytest.approx(record.log2_score)
+
+
+def test_a_kill_between_requeueing_and_ending_a_lost_trial_requeues_it_once(
+    tiny_config, monkeypatch
+):
+    fake = Fake(tiny_config())
+    fake.step()
+    fake.candidate()  # A trial begins, and the driver is killed twice.
+    with monkeypatch.context() as killed:
+        killed.setattr(optuna.Study, "tell", lambda *_, **__: (_ for _ in ()).throw(SystemExit))
+        with pytest.raises(SystemExit):
+            fake.reopen()
+    fake.reopen()
+    assert len(fake.study.get_trials(states=(TrialState.WAITING,))) == 1
+    assert fake.step().index == 1
+
+
+def test_a_kill_between_two_baselines_leaves_none_out(tiny_config, monkeypatch):
+    space = {"choices": {"levels": [0, 1], "width_0": [12], "width_1": [24]}}
+    config = tiny_config(baselines=["mialgo_track1", "enerzai_track1"], space=space)
+    enqueue, calls = optuna.Study.enqueue_trial, []
+
+    def killed_at_the_second(*arguments, **named):
+        calls.append(named)
+        if len(calls) == 2:
+            raise SystemExit
+        enqueue(*arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(optuna.Study, "enqueue_trial", killed_at_the_second)
+        with pytest.raises(SystemExit):
+            Fake(config)
+    fake = Fake(config)
+    assert [fake.step().baseline for _ in range(3)] == [*config.baselines, None]
+    fake.reopen()
+    assert fake.step().baseline is None
+
+
+def test_a_kill_while_a_study_is_made_does_not_spoil_its_name(tiny_config):
+    config = tiny_config()
+    storage = open_storage(config.storage_url, create=True)
+    optuna.create_study(study_name="tiny", storage=storage, directions=["maximize"])
+    assert Fake(config).step().index == 0
+    optuna.create_study(study_name="other", storage=storage).add_trial(
+        optuna.trial.create_trial(value=1.0)
+    )
+    with pytest.raises(UserError, match=r"'other' in .* is not of LensNAS"):
+        create_or_resume(config.model_copy(update={"name": "other", "storage": config.storage_url}))

@@ -56,12 +56,11 @@ def test_what_does_not_change_results_may_change(tiny_config, changes):
 
 
 def test_a_setting_that_is_new_to_an_old_study_has_its_default(tiny_config):
-    study, flush = create_or_resume(tiny_config())
+    study = create_or_resume(tiny_config())
     stored = study.user_attrs["config"]
     for document in (stored["config"]["training"], stored["identity"]["training"]):
         del document["levels"]
     study.set_user_attr("config", stored)
-    flush()
     with pytest.raises(UserError, match=r"training\.levels\.body: absent"):
         create_or_resume(tiny_config(training={"levels": {"body": "l1"}}))
     create_or_resume(tiny_config())
@@ -83,11 +82,10 @@ def test_lpips_may_come_and_go_but_its_weights_do_not_change(tiny_config, lpips_
 
 
 def test_a_study_from_before_there_was_lpips_is_resumed(tiny_config, lpips_file):
-    study, flush = create_or_resume(tiny_config())
+    study = create_or_resume(tiny_config())
     stored = study.user_attrs["config"]
     del stored["config"]["evaluation"]
     study.set_user_attr("config", stored)
-    flush()
     assert load_study(tiny_config().storage_url, "tiny")[1] == tiny_config()
     create_or_resume(tiny_config(evaluation={"lpips": str(lpips_file)}))
 

@@ -1,0 +1,154 @@
+"""Who drives a study: one process at a time, whatever machine it runs on.
+
+On one machine a lock on a file says so. In PostgreSQL it is an advisory lock of the very session
+that writes: whoever cannot hold it cannot write, and it ends with the driver. A session that had
+to be opened anew holds it again, or, where another driver came in between, stops the study.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+import sqlalchemy
+
+from search.errors import UserError
+
+DRIVER = "driver"
+"""The attribute of a study in PostgreSQL that names its last driver."""
+
+_OWNED_BY = f"""
+    SELECT value_json FROM study_user_attributes JOIN studies USING (study_id)
+    WHERE study_name = %s AND key = '{DRIVER}'
+"""
+_HOLDERS = """
+    SELECT pid, application_name FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+      AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (classid::bigint << 32 | objid::bigint) = %s
+"""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A process that drives a study, as another one names it in a message."""
+
+    host: str = field(default_factory=socket.gethostname)
+    pid: int = field(default_factory=os.getpid)
+    since: str = field(default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%d %H:%MZ}")
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __str__(self) -> str:
+        # As an application name PostgreSQL would cut it after 63 characters.
+        return f"{self.host[:19]}, pid {self.pid}, since {self.since} ({self.id[:4]})"
+
+
+@contextmanager
+def driver_lock(directory: Path) -> Iterator[None]:
+    """Hold a study's folder for one driver; UserError where another holds it or it cannot be
+    written."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = (directory / ".driver.lock").open("a+")
+    except OSError as error:
+        raise UserError(f"cannot write to {directory}: {error.strerror}") from None
+    with lock:
+        _lock_file(lock, str(directory))
+        if shutil.disk_usage(directory).free < 50_000_000:
+            raise UserError(f"less than 50 MB are free on the disk of {directory}")
+        yield
+
+
+@contextmanager
+def sqlite_lock(database: Path, study: str, directory: Path) -> Iterator[None]:
+    """Hold a study in an SQLite file that several share; that in its own folder needs no more."""
+    if database.resolve().parent == directory.resolve():
+        yield
+        return
+    with database.with_name(f".{database.name}.{study}.lock").open("a+") as lock:
+        _lock_file(lock, f"study {study!r} in {database}")
+        yield
+
+
+def _lock_file(lock: TextIO, what: str) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        holder = lock.read().strip()
+        raise UserError(
+            f"another 'lensnas run' is working on {what}" + (f": {holder}" if holder else "")
+        ) from None
+    lock.truncate(0)
+    lock.write(str(Driver()))
+    lock.flush()
+
+
+class Claim:
+    """A study in PostgreSQL, held by every connection of an engine that has one at a time.
+
+    Once the study's attribute `DRIVER` names `driver`, set `recorded`: from then on it must.
+    """
+
+    def __init__(self, study: str) -> None:
+        self.study = study
+        self.driver = Driver()
+        self.recorded = False
+        digest = hashlib.sha256(f"lensnas {study}".encode()).digest()
+        self._key = int.from_bytes(digest[:8], "big", signed=True)
+
+    def attach(self, engine: sqlalchemy.Engine) -> None:
+        """Hold the study from the engine's next connection on."""
+        sqlalchemy.event.listen(engine, "connect", self._hold)
+
+    def _hold(self, connection: Any, _: Any) -> None:
+        """Raises UserError where another driver holds it, or has held it meanwhile."""
+        try:
+            with connection.cursor() as cursor:
+                self._lock(cursor)
+                if self.recorded:
+                    self._require_unchanged(cursor)
+            connection.commit()
+        except BaseException:
+            connection.close()
+            raise
+
+    def _lock(self, cursor: Any) -> None:
+        # Named before it is locked, so that whoever finds it locked can say by whom.
+        cursor.execute("SELECT set_config('application_name', %s, false)", [str(self.driver)])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [self._key])
+        if cursor.fetchone()[0]:
+            return
+        cursor.execute(_HOLDERS, [self._key])
+        holders = cursor.fetchall()
+        ours = [pid for pid, name in holders if name == str(self.driver)]
+        if ours:
+            # The server has not noticed yet that our last connection is gone.
+            cursor.execute("SELECT pg_terminate_backend(%s)", [ours[0]])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [self._key])
+            return
+        who = f": {holders[0][1]}" if holders else ""
+        if self.recorded:
+            raise UserError(f"study {self.study!r} was taken over by another driver{who}")
+        raise UserError(f"another 'lensnas run' is working on study {self.study!r}{who}")
+
+    def _require_unchanged(self, cursor: Any) -> None:
+        cursor.execute(_OWNED_BY, [self.study])
+        row = cursor.fetchone()
+        stored = json.loads(row[0]) if row else {}
+        if stored.get("id") != self.driver.id:
+            who = f"{stored['host']}, pid {stored['pid']}" if stored else "someone who deleted it"
+            raise UserError(
+                f"study {self.study!r} was driven by another while its storage was away: {who}"
+            )
