@@ -136,7 +136,7 @@ def gpus_of(training):
 
 def until(condition):
     """What `condition` gives once it is true."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not (found := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
