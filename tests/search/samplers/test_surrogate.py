@@ -5,7 +5,7 @@ import pytest
 
 from search.samplers.surrogate import Points, Settings, choose_settings, fit
 
-SETTINGS = Settings(choices_scale=1.0, measures_scale=0.5, share=0.4, noise=0.05)
+SETTINGS = Settings(scale=0.7, share=0.4, linear=3.0, noise=0.05)
 
 
 def some_points(count, seed=0):
@@ -23,10 +23,12 @@ def kernel(a, b, like):
     for i in range(len(a)):
         for j in range(len(b)):
             parts = []
-            for name, scale in (("choices", 1.0), ("measures", 0.5)):
-                unit = getattr(like, name).std(axis=0)
-                gap = (getattr(a, name)[i] - getattr(b, name)[j]) / unit
-                parts.append(matern(np.linalg.norm(gap) / np.sqrt(2 * len(unit)) / scale))
+            for name in ("choices", "measures"):
+                mean, unit = getattr(like, name).mean(axis=0), getattr(like, name).std(axis=0)
+                one = (getattr(a, name)[i] - mean) / unit
+                other = (getattr(b, name)[j] - mean) / unit
+                near = matern(np.linalg.norm(one - other) / np.sqrt(2 * len(unit)) / 0.7)
+                parts.append(near + 3.0 * np.mean(one * other))
             found[i, j] = 0.4 * parts[0] + 0.6 * parts[1]
     return found
 
@@ -45,7 +47,8 @@ def test_the_posterior_is_the_textbooks(extra):
     expected = values.mean() + cross @ np.linalg.solve(covariance, centred)
     explained = np.einsum("ij,ji->i", cross, np.linalg.solve(covariance, cross.T))
     np.testing.assert_allclose(mean, expected, rtol=1e-6)
-    np.testing.assert_allclose(deviation, np.sqrt(variance * (1 - explained)), rtol=1e-5)
+    prior = np.diag(kernel(new, new, known))
+    np.testing.assert_allclose(deviation, np.sqrt(variance * (prior - explained)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("extra", [0.0, 0.3])
@@ -73,6 +76,27 @@ def test_a_smooth_function_is_learned():
     surrogate = fit(known, value(known), np.zeros(60), choose_settings(known, value(known)))
     mean, _ = surrogate.predict(new)
     assert np.corrcoef(mean, value(new))[0, 1] > 0.8
+
+
+def test_a_bad_choice_is_learned_from_few_examples():
+    """What stands beside it differs each time, so no neighbour tells."""
+    rng = np.random.default_rng(0)
+
+    def drawn(count):
+        return Points(
+            rng.integers(0, 2, (count, 40)).astype(float), rng.standard_normal((count, 4))
+        )
+
+    known, new = drawn(16), drawn(200)
+    values = 30 - 5 * known.choices[:, 7]
+    bad = new.choices[:, 7] == 1
+
+    def told_apart_db(settings):
+        mean, _ = fit(known, values, np.zeros(16), settings).predict(new)
+        return mean[~bad].mean() - mean[bad].mean()
+
+    neighbours_alone = told_apart_db(Settings(scale=1.0, share=0.5, linear=0.0, noise=0.1))
+    assert told_apart_db(choose_settings(known, values)) > 1.5 * neighbours_alone > 0
 
 
 def test_it_knows_what_it_has_seen_better_than_what_it_has_not():
