@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from search.data.pairs import PairMeta
 from search.study.results import StudyResults
+from search.study.storage import document_of
 from spaces.label import label
 
 from .convert import INPUT, OUTPUT
@@ -61,7 +62,7 @@ def model_card(
         "## Made with",
         ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES),
         "## Study",
-        "```json\n" + json.dumps(config.model_dump(mode="json"), indent=2) + "\n```",
+        "```json\n" + json.dumps(document_of(config), indent=2) + "\n```",
         "## Architecture",
         "```json\n" + source.architecture.to_json() + "\n```",
     ]

@@ -65,7 +65,7 @@ def check_url(url: str) -> None:
 
 def sqlite_path(url: str) -> Path | None:
     """The file of an SQLite URL, None for another database."""
-    return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
+    return Path(make_url(url).database or "") if url.startswith(SQLITE) else None
 
 
 def shown(url: str) -> str:
@@ -77,7 +77,7 @@ def shown(url: str) -> str:
 def without_password(url: str) -> str:
     """The URL as it may be stored: whoever opens it has the password from elsewhere."""
     parsed = make_url(url)
-    query = {name: value for name, value in parsed.query.items() if name != "password"}
+    query = {name: value for name, value in parsed.query.items() if "password" not in name}
     public = URL.create(
         parsed.drivername, parsed.username, None, parsed.host, parsed.port, parsed.database, query
     )
@@ -142,7 +142,7 @@ def passing_reason(error: BaseException) -> str | None:
 def cannot_open(url: str, error: Exception) -> UserError:
     """What to say where a storage cannot be opened."""
     if isinstance(error, ImportError):
-        return UserError("PostgreSQL needs the package psycopg: pip install 'lensnas[postgres]'")
+        return UserError("PostgreSQL needs the package psycopg: pip install -e '.[postgres]'")
     return UserError(f"cannot open the storage {shown(url)}: {first_line(error)}{_hint(error)}")
 
 

@@ -31,3 +31,10 @@ def final_directory(config: StudyConfig, architecture: Architecture, seed: int, 
 def checkpoint_file(config: StudyConfig, index: int) -> Path:
     """Of the trial with this index, which it keeps when it is lost and gets another number."""
     return config.directory / "checkpoints" / f"{index:05d}.npz"
+
+
+def sweep_checkpoints(config: StudyConfig, unended: set[int]) -> None:
+    """Remove the checkpoints of trials whose index is not among these."""
+    for path in checkpoint_file(config, 0).parent.glob("*.npz"):
+        if int(path.stem) not in unended:
+            path.unlink(missing_ok=True)

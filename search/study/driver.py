@@ -14,7 +14,7 @@ from spaces.architecture import Architecture
 from spaces.zoo import ZOO
 
 from .data import prepare_data
-from .directories import checkpoint_file, probe_directory, trial_directory
+from .directories import checkpoint_file, probe_directory, sweep_checkpoints, trial_directory
 from .donors import Parent, parent_of, super_network_file
 from .estimate import Estimate
 from .finals import run_finals
@@ -101,6 +101,8 @@ class _Search:
         self.round: list[_Candidate] = []
         self.answers: dict[tuple[str, int], bool] = {}  # By the job's key and the rung.
         self.exhausted = False
+        # Of trials that ended with their driver before theirs was removed.
+        sweep_checkpoints(run.config, self.ledger.unended)
         with_super_network = isinstance(run.config.reuse, SuperNetwork)
         self.shared = super_network_file(run.config) if with_super_network else None
 

@@ -269,7 +269,8 @@ class Ledger:
         running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         # By a driver that was killed before it could end what it had requeued.
         requeued = {trial.user_attrs[INDEX] for trial in self._waiting()}
-        passed_over = {n for trial in running for n in trial.user_attrs.get(CHOSEN_OVER, ())}
+        chosen = [*running, *self._waiting()]  # Waiting where a driver was killed while requeueing.
+        passed_over = {n for trial in chosen for n in trial.user_attrs.get(CHOSEN_OVER, ())}
         for trial in running:
             result = trial.user_attrs.get(RESULT)
             if result is not None:
@@ -288,6 +289,13 @@ class Ledger:
             if attrs[INDEX] not in requeued:
                 self.study.enqueue_trial(params, user_attrs=attrs)
             self.study.tell(trial.number, state=TrialState.FAIL)
+
+    @property
+    def unended(self) -> set[int]:
+        """Indices of the trials that wait or run."""
+        states = (TrialState.WAITING, TrialState.RUNNING)
+        trials = self.study.get_trials(deepcopy=False, states=states)
+        return {trial.user_attrs[INDEX] for trial in trials}
 
     def _index_of_lost(self, lost: FrozenTrial) -> int:
         """The index of a trial that was killed before it was written: the next one then."""

@@ -64,6 +64,19 @@ class NumberedStorage(RDBStorage):
                 )
             return cast("int", there.trial_id)
 
+    def write_state(self, trial_id: int, trial: FrozenTrial) -> None:
+        """The state of `trial`, its values, and when it started and ended. May be repeated."""
+        with _create_scoped_session(self.scoped_session) as session:
+            stored = models.TrialModel.find_or_raise_by_id(trial_id, session, for_update=True)
+            if stored.state == trial.state:
+                return
+            self.check_trial_is_updatable(trial_id, cast("TrialState", stored.state))
+            for objective, value in enumerate(trial.values or ()):
+                self._set_trial_value_without_commit(session, stored, objective, value)
+            stored.datetime_start = trial.datetime_start
+            stored.datetime_complete = trial.datetime_complete
+            stored.state = trial.state
+
 
 def _same(stored: models.TrialModel, trial: FrozenTrial) -> bool:
     attributes = {attribute.key for attribute in stored.user_attributes}
@@ -91,12 +104,14 @@ class MirroredStorage(InMemoryStorage):
         self._load(study_name)
 
     def flush(self) -> None:
-        """Write what has changed: the trials in the order of their numbers, then the study.
+        """Write what has changed: new trials, then changes of those that are there, then the study.
 
+        So a trial that replaces another is there before the other one ends, whenever the driver
+        is killed.
         May be called again where it failed, whatever had been written by then. Raises UserError
         where somebody else has added trials to the study.
         """
-        for number in sorted(self._changed):
+        for number in sorted(self._changed, key=lambda n: (n < len(self._as_stored), n)):
             trial = self.get_trial(number)
             if number < len(self._as_stored):
                 self._write_changes(self._stored_ids[number], self._as_stored[number], trial)
@@ -190,7 +205,7 @@ class MirroredStorage(InMemoryStorage):
             for step, value in _new(before.intermediate_values, now.intermediate_values):
                 storage.set_trial_intermediate_value(stored_id, step, value)
             if now.state != before.state:
-                storage.set_trial_state_values(stored_id, now.state, now.values)
+                storage.write_state(stored_id, now)
         except UpdateFinishedTrialError:
             # An earlier try had written everything, and its answer was lost.
             if storage.get_trial(stored_id).state != now.state:

@@ -71,11 +71,9 @@ def driver_lock(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def sqlite_lock(database: Path, study: str, directory: Path) -> Iterator[None]:
-    """Hold a study in an SQLite file that several share; that in its own folder needs no more."""
-    if database.resolve().parent == directory.resolve():
-        yield
-        return
+def sqlite_lock(database: Path, study: str) -> Iterator[None]:
+    """Hold a study in an SQLite file, which another folder's study file may name too."""
+    database = database.resolve()
     with database.with_name(f".{database.name}.{study}.lock").open("a+") as lock:
         _lock_file(lock, f"study {study!r} in {database}")
         yield

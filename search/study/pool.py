@@ -28,12 +28,14 @@ WATCHED_EVERY_S = 0.1
 
 @dataclass
 class _Running:
-    """`began_s`: of the monotonic clock, which nobody sets. `over`: the limit it was ended for."""
+    """`worked_s`: time that it had, but for what it waited for the driver; counted where it has
+    limits. `asked`: whether it waits. `over`: the limit it was ended for."""
 
     job: AnyJob
     process: BaseProcess
     pipe: Connection
-    began_s: float
+    worked_s: float = 0.0
+    asked: bool = False
     over: str | None = None
 
 
@@ -105,7 +107,7 @@ class LocalPool(Pool[_Running]):
         process = self._context.Process(target=_child, args=(job, theirs), daemon=True)
         process.start()
         theirs.close()
-        self._running[job.key] = _Running(job, process, ours, time.monotonic())
+        self._running[job.key] = _Running(job, process, ours)
         if job.limits.watched and self._watch is None:
             # A thread: the driver may be busy with a surrogate or wait for its storage.
             self._watch = threading.Thread(target=self._keep_watch, daemon=True)
@@ -122,9 +124,11 @@ class LocalPool(Pool[_Running]):
 
     def answer(self, key: str, keep_going: bool) -> None:
         """Tell the job that waits at a rung whether to go on."""
+        running = self._running[key]
+        running.asked = False
         # Where it died meanwhile, the next `wait` says so.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._running[key].pipe.send(keep_going)
+            running.pipe.send(keep_going)
 
     def stop(self) -> None:
         """Kill every worker: what they had not reported is lost, and nothing else."""
@@ -143,7 +147,8 @@ class LocalPool(Pool[_Running]):
         except (EOFError, OSError):  # OSError where it died in the middle of a message.
             running.process.join()
             event = self._ended(running)
-        if not isinstance(event, Rung):
+        running.asked = isinstance(event, Rung)
+        if not running.asked:
             running.process.join()
             running.pipe.close()
             del self._running[running.job.key]
@@ -158,18 +163,31 @@ class LocalPool(Pool[_Running]):
         return Failed(running.job.key, _death(running.process.exitcode), died=True)
 
     def _keep_watch(self) -> None:
+        looked_s = time.monotonic()  # A clock that nobody sets.
         while not self._left.wait(WATCHED_EVERY_S):
+            passed_s, looked_s = time.monotonic() - looked_s, time.monotonic()
             for running in list(self._running.values()):
                 if running.over is None and not _has_ended(running.process):
+                    if not _waits_for_driver(running):
+                        running.worked_s += passed_s
                     self._end_if_over(running)
 
     @staticmethod
     def _end_if_over(running: _Running) -> None:
-        pid, running_s = running.process.pid, time.monotonic() - running.began_s
+        pid = running.process.pid
         assert pid is not None
-        running.over = running.job.limits.exceeded(pid, running_s)
+        running.over = running.job.limits.exceeded(pid, running.worked_s)
         if running.over is not None:
             running.process.kill()
+
+
+def _waits_for_driver(running: _Running) -> bool:
+    """Whether it has said something that the driver, which may wait for its database, has not read
+    or not answered."""
+    try:
+        return running.asked or running.pipe.poll()
+    except (OSError, EOFError):  # Closed meanwhile: it has ended.
+        return True
 
 
 def cannot_go_on(reason: str) -> UserError:

@@ -102,9 +102,12 @@ def check_storage(url: str) -> None:
 
 def leave_url(config: StudyConfig) -> None:
     """So that a study that is kept elsewhere is found by its folder; without a password."""
-    if config.storage is not None:
-        url = without_password(config.storage)
-        write_bytes(config.directory / URL_FILE, f"{url}\n".encode())
+    if config.storage is None:
+        (config.directory / URL_FILE).unlink(missing_ok=True)
+        return
+    path = sqlite_path(config.storage)
+    url = without_password(config.storage) if path is None else f"{SQLITE}{path.resolve()}"
+    write_bytes(config.directory / URL_FILE, f"{url}\n".encode())
 
 
 def url_of(directory: Path) -> str | None:
@@ -129,7 +132,7 @@ def owned_study(config: StudyConfig, observer: Observer) -> Iterator[tuple[optun
     patience = Patience(shown(url), config.storage_wait_s, observer)
     with ExitStack() as until_the_end:
         if path is not None:
-            until_the_end.enter_context(sqlite_lock(path, config.name, config.directory))
+            until_the_end.enter_context(sqlite_lock(path, config.name))
             storage, claim = _numbered(url, engine_options(url)), None
             sqlalchemy.event.listen(storage.engine, "connect", _tune_sqlite)
         else:
@@ -214,10 +217,15 @@ def study_names(url: str) -> list[str]:
 
 
 def _document(config: StudyConfig) -> dict[str, Any]:
+    return {"config": document_of(config), "identity": identity(config)}
+
+
+def document_of(config: StudyConfig) -> dict[str, Any]:
+    """All settings, for keeping and showing: without the storage's password."""
     settings = config.model_dump(mode="json")
     if config.storage is not None:
         settings["storage"] = without_password(config.storage)
-    return {"config": settings, "identity": identity(config)}
+    return settings
 
 
 def identity(config: StudyConfig) -> dict[str, Any]:

@@ -14,18 +14,27 @@ def worker_pids():
 
 
 def _worker_pids():
-    """Every process whose grandparent is this one, once there is one."""
+    """Every child of this process's fork server, once there is one."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         workers = [
             int(entry.name)
             for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and _parent(_parent(int(entry.name))) == os.getpid()
+            if entry.name.isdigit() and _is_fork_server(_parent(int(entry.name)))
         ]
         if workers:
             return workers
         time.sleep(0.01)
     return []
+
+
+def _is_fork_server(pid):
+    """Not, for example, the database server that other tests started."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return b"multiprocessing.forkserver" in command and _parent(pid) == os.getpid()
 
 
 def _parent(pid):

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import optuna
 import pytest
-from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from latency import LatencyOracle, load_profile
@@ -13,6 +12,7 @@ from search.errors import UserError
 from search.study.estimate import estimate
 from search.study.job import Failed, Trained
 from search.study.ledger import Ledger
+from search.study.mirror import NumberedStorage
 from search.study.observer import Silent
 from search.study.pruning import AtRung
 from search.study.results import read_results
@@ -113,7 +113,7 @@ def test_a_result_written_before_the_kill_is_not_trained_again(tiny_config, monk
     asked, known = fake.candidate()
     # The state is what is written last.
     killed = lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)  # noqa: E731
-    monkeypatch.setattr(RDBStorage, "set_trial_state_values", killed)
+    monkeypatch.setattr(NumberedStorage, "write_state", killed)
     with pytest.raises(KeyboardInterrupt):
         fake.train(asked, known)
     monkeypatch.undo()
@@ -229,19 +229,42 @@ def test_optuna_reads_the_storage_by_itself(tiny_config):
     assert study.best_value == pytest.approx(record.log2_score)
 
 
-def test_a_kill_between_requeueing_and_ending_a_lost_trial_requeues_it_once(
-    tiny_config, monkeypatch
+WRITES = ("create_new_trial", "write_state", "set_trial_user_attr")
+
+
+@pytest.mark.parametrize("kill_at", range(1, 6))
+def test_a_kill_while_lost_trials_are_requeued_requeues_each_once(
+    tiny_config, monkeypatch, kill_at
 ):
     fake = Fake(tiny_config())
     fake.step()
-    fake.candidate()  # A trial begins, and the driver is killed twice.
-    with monkeypatch.context() as killed:
-        killed.setattr(optuna.Study, "tell", lambda *_, **__: (_ for _ in ()).throw(SystemExit))
-        with pytest.raises(SystemExit):
+    fake.candidate()
+    fake.candidate()  # Two trials run, and the driver is killed: then again, as it recovers.
+    writes = []
+
+    def killed(name):
+        write = getattr(NumberedStorage, name)
+
+        def call(*arguments):
+            writes.append(name)
+            if len(writes) == kill_at:
+                raise SystemExit
+            return write(*arguments)
+
+        return call
+
+    with monkeypatch.context() as patched:
+        for name in WRITES:
+            patched.setattr(NumberedStorage, name, killed(name))
+        if kill_at <= 4:  # Two are made, and two end.
+            with pytest.raises(SystemExit):
+                fake.reopen()
+        else:
             fake.reopen()
     fake.reopen()
-    assert len(fake.study.get_trials(states=(TrialState.WAITING,))) == 1
-    assert fake.step().index == 1
+    waiting = fake.study.get_trials(states=(TrialState.WAITING,))
+    assert sorted(trial.user_attrs["index"] for trial in waiting) == [1, 2]
+    assert [fake.step().index for _ in range(3)] == [1, 2, 3]
 
 
 def test_a_kill_between_two_baselines_leaves_none_out(tiny_config, monkeypatch):

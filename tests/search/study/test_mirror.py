@@ -21,11 +21,11 @@ def mirrored(storage):
 
 
 def content(study):
-    """All of a study but its storage's ids and clock."""
+    """All of a study but its storage's ids."""
     return dict(study.user_attrs), [
         (
             t.number, t.state, t.values, t.params, t.distributions, t.user_attrs, t.system_attrs,
-            t.intermediate_values,
+            t.intermediate_values, t.datetime_start, t.datetime_complete,
         )
         for t in study.get_trials()
     ]  # fmt: skip
@@ -115,7 +115,7 @@ def unsteady(name):
     return call
 
 
-for name in ("create_new_trial", "set_trial_param", "set_trial_state_values",
+for name in ("create_new_trial", "set_trial_param", "write_state",
              "set_trial_intermediate_value", "set_trial_user_attr", "set_trial_system_attr",
              "set_study_user_attr"):  # fmt: skip
     setattr(Unsteady, name, unsteady(name))
