@@ -85,7 +85,7 @@ def test_a_package_that_is_missing_is_named():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.splitlines()[-1].endswith(
-        "UserError: PostgreSQL needs the package psycopg: pip install 'lensnas[postgres]'"
+        "UserError: PostgreSQL needs the package psycopg: pip install -e '.[postgres]'"
     )
 
 
