@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +24,8 @@ INSTALL = "pip install -e '.[ray]' -c constraints.txt"
 TCP_SECONDS = 10
 KNOCK_SECONDS = 90
 """A head that listens answers within a few; importing Ray takes the rest on a busy machine."""
+ATTEMPTS, PAUSE_SECONDS = 3, 2
+"""A cluster that has just begun, or is busy, may refuse the first."""
 OBJECT_STORE_BYTES = 500_000_000
 """Of Ray on this machine alone: what does not fit goes to disk."""
 _KNOCK = "import sys, ray; ray.init(address=sys.argv[1], log_to_driver=False)"
@@ -41,18 +44,27 @@ def start_session(address: str | None) -> ModuleType:
     options: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
     if address is None:
         options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-    try:
-        # Ray's own processes: the driver ends them, after its workers.
-        with ending_signals_blocked():
-            ray.init(address=address or "local", **options)
-    except Exception as error:  # Whatever Ray raises: which exceptions is documented nowhere.
-        where = f"join the Ray cluster at {address}" if address else "start Ray on this machine"
-        raise UserError(f"cannot {where}: {_last_line(str(error))}") from None
+    # Ray's own processes: the driver ends them, after its workers.
+    with ending_signals_blocked():
+        _initialise(ray, address, options)
     # What Ray has to say of a machine that died goes to stdout, which is for results.
     ray._private.worker.print_to_stdstream = _ignore
     if signal.getsignal(signal.SIGTERM) is not before:
         signal.signal(signal.SIGTERM, before)  # Ray's would end the driver without a word.
     return ray
+
+
+def _initialise(ray: ModuleType, address: str | None, options: dict[str, Any]) -> None:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            ray.init(address=address or "local", **options)
+            return
+        except Exception as error:  # Whatever Ray raises: which exceptions is documented nowhere.
+            ray.shutdown()
+            if attempt == ATTEMPTS:
+                what = f"join the Ray cluster at {address}" if address else "start Ray here"
+                raise UserError(f"cannot {what}: {_last_line(str(error))}") from None
+            time.sleep(PAUSE_SECONDS)
 
 
 def _import_ray() -> ModuleType:

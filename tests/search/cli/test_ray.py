@@ -45,26 +45,22 @@ def read(path):
 
 
 @pytest.mark.slow
-def test_a_study_ends_the_same_on_ray_however_it_is_stopped(terminal, until, monkeypatch):
+def test_a_study_that_was_stopped_ends_the_same_on_ray(terminal, until, monkeypatch):
     settings = {"workers": 2, "trials": 2, "training": {"steps": 80}, "finals": None}
     local = terminal("run", terminal.study("here", **settings), "--json")
     file = terminal.study("ray", **settings)
-    for with_signal, code in ((signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)):
-        cache = terminal.folder / f"cache {code}"
-        monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-        driver = terminal.start("run", file, "--runner", "ray")
-        assert until(lambda: driver.poll() is not None or trainings(cache))  # noqa: B023
-        assert driver.poll() is None, driver.communicate()
-        if code == 130:
-            os.killpg(driver.pid, with_signal)  # As a terminal or a service manager does.
-        else:
-            driver.kill()
-        out, err = driver.communicate(timeout=60)
-        assert (out, driver.returncode) == ("", code)
-        assert "Traceback" not in err
-        assert "Search: 0 of 2 done" in err
-        assert "raylet" not in err
-        assert until(lambda: not working(terminal))
+    cache = terminal.folder / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    driver = terminal.start("run", file, "--runner", "ray")
+    assert until(lambda: driver.poll() is not None or trainings(cache))
+    assert driver.poll() is None, driver.communicate()
+    os.killpg(driver.pid, signal.SIGTERM)  # As a terminal or a service manager does.
+    out, err = driver.communicate(timeout=60)
+    assert (out, driver.returncode) == ("", 130)
+    assert "Traceback" not in err
+    assert "Search: 0 of 2 done" in err
+    assert "raylet" not in err
+    assert until(lambda: not working(terminal))
 
     there = terminal("run", file, "--runner", "ray", "--json")
     assert (local.returncode, there.returncode) == (0, 0), there.stderr
