@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from latency import LatencyOracle, load_profile
 from search.errors import UserError
 from search.samplers import SAMPLERS, Context
-from search.study.database import check_url
+from search.study.database import check_url, own_url
 from search.study.estimate import Estimate, estimate
 from search.study.limits import Limits
 from search.tasks import TASKS, Task
@@ -277,7 +277,7 @@ class StudyConfig(_Section):
     @property
     def storage_url(self) -> str:
         """The Optuna storage: `storage`, or SQLite in the study's directory."""
-        return self.storage or f"sqlite:///{(self.directory / 'study.db').as_posix()}"
+        return self.storage or own_url(self.directory)
 
 
 def load_config(path: Path) -> StudyConfig:

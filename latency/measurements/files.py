@@ -11,7 +11,8 @@ from .measurement import MeasurementError
 
 def file_sha256(path: Path) -> str:
     """The hash under which a model is recorded. Raises `OSError`."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def model_files(paths: Iterable[Path]) -> list[Path]:

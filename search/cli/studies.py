@@ -204,7 +204,7 @@ def _overridden(config: StudyConfig, given: dict[str, Any]) -> StudyConfig:
 def _load(study: str, runs: Path) -> StudyResults:
     """Results of a study file or of a stored study's name."""
     from search.config import load_config
-    from search.study.database import SQLITE
+    from search.study.database import is_missing, own_url
     from search.study.results import read_results
     from search.study.storage import load_study, url_of
 
@@ -214,9 +214,9 @@ def _load(study: str, runs: Path) -> StudyResults:
         hint = f"run it first: lensnas run {study}"
     else:
         output, name = runs, study
-        url = url_of(output / name) or f"{SQLITE}{(output / name / 'study.db').as_posix()}"
+        url = url_of(output / name) or own_url(output / name)
         hint = "see 'lensnas studies', or give its file or --runs"
-    if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).exists():
+    if is_missing(url):
         raise UserError(f"no study {name!r} has been run under {output}: {hint}")
     stored, config = load_study(url, name)
     # Its folder may have been moved, or was named from another directory.

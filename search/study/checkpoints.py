@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from latency.measurements.files import file_sha256
 from search.training.checkpoint import Checkpoints
 
 from .job import Job
@@ -33,19 +34,16 @@ def result_digest(job: Job) -> str:
         "data": {**asdict(job.data), "root": job.data.root.name},
         "seed": job.seed,
         "rungs": job.rungs,
-        "donor": None if job.donor is None else _digest(job.donor.path),
-        "teacher": None if teacher is None or teacher.weights is None else _digest(teacher.weights),
+        "donor": None if job.donor is None else file_sha256(job.donor.path),
+        "teacher": None
+        if teacher is None or teacher.weights is None
+        else file_sha256(Path(teacher.weights)),
         "versions": versions_here(),
     }
     if decides["teacher"]:
         decides["recipe"]["teacher"].pop("weights")
     weights = job.recipe.perceptual_weights.items()
     decides["recipe"]["perceptual_weights"] = {
-        loss: _digest(file) if Path(file).is_file() else file for loss, file in weights
+        loss: file_sha256(Path(file)) if Path(file).is_file() else file for loss, file in weights
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _digest(path: str | Path) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

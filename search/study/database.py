@@ -63,6 +63,17 @@ def check_url(url: str) -> None:
         raise ValueError(f"no storage of the kind {kind}{reason}: use {SUPPORTED}")
 
 
+def own_url(directory: Path) -> str:
+    """The SQLite file in a study's own folder: where it is kept unless it says otherwise."""
+    return f"{SQLITE}{(directory / 'study.db').as_posix()}"
+
+
+def is_missing(url: str) -> bool:
+    """Whether it is an SQLite file that is not there."""
+    path = sqlite_path(url)
+    return path is not None and not path.exists()
+
+
 def sqlite_path(url: str) -> Path | None:
     """The file of an SQLite URL, None for another database."""
     return Path(make_url(url).database or "") if url.startswith(SQLITE) else None

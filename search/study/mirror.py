@@ -65,11 +65,12 @@ class NumberedStorage(RDBStorage):
             return cast("int", there.trial_id)
 
     def write_state(self, trial_id: int, trial: FrozenTrial) -> None:
-        """The state of `trial`, its values, and when it started and ended. May be repeated."""
+        """The state of `trial`, its values, and when it started and ended.
+
+        UpdateFinishedTrialError where it has ended, as where this is repeated.
+        """
         with _create_scoped_session(self.scoped_session) as session:
             stored = models.TrialModel.find_or_raise_by_id(trial_id, session, for_update=True)
-            if stored.state == trial.state:
-                return
             self.check_trial_is_updatable(trial_id, cast("TrialState", stored.state))
             for objective, value in enumerate(trial.values or ()):
                 self._set_trial_value_without_commit(session, stored, objective, value)

@@ -30,6 +30,8 @@ from .database import (
     cannot_open,
     driver_url,
     engine_options,
+    is_missing,
+    own_url,
     shown,
     sqlite_path,
     without_password,
@@ -49,6 +51,14 @@ LPIPS = "lpips_weights"
 
 _MAKING_TABLES = 5_051_127
 """The advisory lock under which a database's tables are made: any number that is ours."""
+
+
+_CANNOT_OPEN = (
+    sqlalchemy.exc.SQLAlchemyError,
+    ImportError,
+    RuntimeError,
+    optuna.exceptions.StorageInternalError,
+)
 
 
 def in_memory() -> None:
@@ -75,9 +85,7 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
         # Optuna raises on, but also logs, a failure to connect; one of the two is enough.
         with _silenced("optuna"), _alone_making_tables(url, create):
             storage = RDBStorage(driver_url(url), engine_kwargs=engine_options(url))
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
-        raise cannot_open(url, error) from None
-    except optuna.exceptions.StorageInternalError as error:
+    except _CANNOT_OPEN as error:
         raise cannot_open(url, error) from None
     if path is not None:
         sqlalchemy.event.listen(storage.engine, "connect", _tune_sqlite)
@@ -115,8 +123,8 @@ def url_of(directory: Path) -> str | None:
     elsewhere = directory / URL_FILE
     if elsewhere.exists():
         return elsewhere.read_text().strip()
-    database = directory / "study.db"
-    return f"{SQLITE}{database.as_posix()}" if database.exists() else None
+    own = own_url(directory)
+    return None if is_missing(own) else own
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import yaml
+from processes import parent_of, wait_for
 from tiny_study import tiny_study
 
 from search.errors import UserError
@@ -146,20 +147,19 @@ class _Victim:
 
     def at_work(self):
         """Whether it has come to its search, and not yet to its end."""
-        return _until(lambda: not self.running or self.said.count("Search:") > self.mark) and (
-            self.running
-        )
+        begun = lambda: not self.running or self.said.count("Search:") > self.mark  # noqa: E731
+        return wait_for(begun, PATIENCE_S) and (self.running)
 
     def workers(self):
         """Process ids of the fork server's children."""
         return [
             int(entry.name)
             for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and _parent(_parent(int(entry.name))) == self.process.pid
+            if entry.name.isdigit() and parent_of(parent_of(int(entry.name))) == self.process.pid
         ]
 
     def finish(self):
-        assert _until(lambda: not self.running), self.said
+        assert wait_for(lambda: not self.running, PATIENCE_S), self.said
 
     def end(self):
         """Leave nothing behind."""
@@ -170,7 +170,8 @@ class _Victim:
 
 
 def _kill_worker(victim, rng):
-    if _until(lambda: victim.workers() or not victim.running) and (pids := victim.workers()):
+    wait_for(lambda: victim.workers() or not victim.running, PATIENCE_S)
+    if pids := victim.workers():
         with contextlib.suppress(ProcessLookupError):
             os.kill(rng.choice(pids), signal.SIGKILL)
 
@@ -259,19 +260,3 @@ def _check(victim, outcome):
         if count > 1
     ]
     outcome.psnr_by_digest = {t.architecture.digest: t.psnr_db for t in results.complete}
-
-
-def _until(condition):
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def _parent(pid):
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
-    except (OSError, TypeError):
-        return None

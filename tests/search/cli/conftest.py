@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import yaml
+from processes import wait_for
 from tiny_study import tiny_study
 
 ROOT = Path(__file__).parents[3]
@@ -72,16 +72,6 @@ class Terminal:
     def all_gone(self):
         """Whether every process has ended, given the seconds that a fork server may need."""
         return wait_for(lambda: not self.processes(), 30)
-
-
-def wait_for(condition, seconds=120):
-    """Whether `condition()` came true in time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 @pytest.fixture

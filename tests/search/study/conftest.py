@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import parent_of
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def _worker_pids():
         workers = [
             int(entry.name)
             for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and _is_fork_server(_parent(int(entry.name)))
+            if entry.name.isdigit() and _is_fork_server(parent_of(int(entry.name)))
         ]
         if workers:
             return workers
@@ -34,11 +35,4 @@ def _is_fork_server(pid):
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-    return b"multiprocessing.forkserver" in command and _parent(pid) == os.getpid()
-
-
-def _parent(pid):
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
-    except (OSError, TypeError):
-        return None
+    return b"multiprocessing.forkserver" in command and parent_of(pid) == os.getpid()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import parent_of
 
 from search.artifacts import load_weights
 from search.errors import UserError
@@ -102,13 +103,6 @@ def rest_of(pool):
 
 def pids():
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-
-
-def parent_of(pid):
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
-    except (OSError, TypeError):
-        return None
 
 
 def is_host(pid):
