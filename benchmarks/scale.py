@@ -20,7 +20,8 @@ import itertools
 import tempfile
 import time
 import uuid
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import optuna
@@ -29,26 +30,38 @@ from simulated import SimulatedPool, fill, searched
 
 from search.attributes import INDEX
 from search.config import StudyConfig, parse_config
-from search.study.mirror import MirroredStorage
-from search.study.storage import Flush, directions_of, in_memory, open_storage, quiet_optuna
+from search.study.observer import Silent
+from search.study.storage import (
+    Flush,
+    create_or_resume,
+    directions_of,
+    in_memory,
+    open_storage,
+    owned_study,
+    quiet_optuna,
+)
 
+SQLITE = "sqlite"
 DISTINCT = 10_000
 """Trials that are made one by one; a larger study repeats them."""
 
 
-def study_config(trials: int, sampler: str, workers: int = 1) -> StudyConfig:
-    """The whole ISP space, within 30 ms."""
+def study_config(
+    output: str, trials: int, sampler: str, workers: int = 1, storage: str | None = None
+) -> StudyConfig:
+    """The whole ISP space, within 30 ms. `storage`: a URL; SQLite in the folder `output` else."""
     document: dict[str, Any] = {
-        "name": f"scale-{uuid.uuid4().hex[:8]}", "task": "isp", "trials": trials,
+        "name": f"scale-{uuid.uuid4().hex[:8]}", "output": output, "task": "isp", "trials": trials,
         "workers": workers, "finals": None, "sampler": {"name": sampler},
         "objective": {"kind": "score", "max_runtime_ms": 30},
+        "storage": None if storage == SQLITE else storage,
     }  # fmt: skip
     return parse_config(document, "a simulated study")
 
 
 def made(trials: int) -> list[FrozenTrial]:
     """Finished trials as the driver leaves them, those that were infeasible included."""
-    config = study_config(min(trials, DISTINCT), "random")
+    config = study_config("runs", min(trials, DISTINCT), "random")
     study = optuna.create_study(directions=directions_of(config))
     searched(config, study, SimulatedPool(1, duration_s=60.0))
     return study.get_trials(deepcopy=False)
@@ -89,12 +102,12 @@ def _seconds(
 ) -> float:
     """Of the driver for `count` more trained trials, without those before the first one's end:
     reading the history and pricing a pool, which a driver does once."""
+    pool = _Timed(1, duration_s=60.0)
     with tempfile.TemporaryDirectory() as folder:
-        config = study_config(stored + count + 1, sampler)
-        study, flush = _study(config, before, storage, Path(folder))
-        pool = _Timed(1, duration_s=60.0)
-        searched(config, study, pool, flush)
-        return pool.driver_s
+        config = study_config(folder, stored + count + 1, sampler, storage=storage)
+        with _study(config, before, storage) as (study, flush):
+            searched(config, study, pool, flush)
+    return pool.driver_s
 
 
 class _Timed(SimulatedPool):
@@ -109,22 +122,22 @@ class _Timed(SimulatedPool):
         return events
 
 
+@contextmanager
 def _study(
-    config: StudyConfig, before: list[FrozenTrial], storage: str | None, folder: Path
-) -> tuple[optuna.Study, Flush]:
+    config: StudyConfig, before: list[FrozenTrial], storage: str | None
+) -> Iterator[tuple[optuna.Study, Flush]]:
+    """A study that has the trials `before`, in memory or owned as a driver owns it."""
     if storage is None:
         study = optuna.create_study(directions=directions_of(config))
         for trial in before:
             study.add_trial(trial)
-        return study, in_memory
-    url = f"sqlite:///{folder}/study.db" if storage == "sqlite" else storage
-    opened = open_storage(url, create=True)
-    study = optuna.create_study(
-        study_name=config.name, storage=opened, directions=directions_of(config)
-    )
-    fill(opened, study, before)
-    mirror = MirroredStorage(opened, config.name)
-    return optuna.load_study(study_name=config.name, storage=mirror), mirror.flush
+        yield study, in_memory
+        return
+    opened = open_storage(config.storage_url, create=True)
+    fill(opened, create_or_resume(config, opened), before)
+    opened.engine.dispose()
+    with owned_study(config, Silent()) as owned:
+        yield owned
 
 
 def busy(options: argparse.Namespace) -> None:
@@ -142,12 +155,15 @@ def _busy(
 ) -> tuple[float, float]:
     """The share of the workers' time in work, and trials an hour, once all have had a first."""
     count = max(options.count, 4 * workers)
+    pool = _Steady(workers, options.seconds, skip=workers, count=count)
     with tempfile.TemporaryDirectory() as folder:
-        config = study_config(stored + workers + count, options.samplers[0], workers)
-        study, flush = _study(config, before, options.storage, Path(folder))
-        pool = _Steady(workers, options.seconds, skip=workers, count=count)
-        searched(config, study, pool, flush)
-        return pool.busy_share, 3600 * count / pool.steady_s
+        trials = (
+            stored + count + 2 * workers
+        )  # So that nobody is idle at the end for want of trials.
+        config = study_config(folder, trials, options.samplers[0], workers, options.storage)
+        with _study(config, before, options.storage) as (study, flush):
+            searched(config, study, pool, flush)
+    return pool.busy_share, 3600 * count / pool.steady_s
 
 
 class _Steady(SimulatedPool):
@@ -184,7 +200,7 @@ def main() -> None:
     working.add_argument("--seconds", type=float, default=5.0)
     working.set_defaults(call=busy)
     for command in (measuring, working):
-        command.add_argument("--storage", default="sqlite", help="sqlite, or a URL")
+        command.add_argument("--storage", default=SQLITE, help="sqlite, or a URL")
         command.add_argument("--stored", type=int, nargs="+", default=[100, 1000, 10_000])
         command.add_argument("--samplers", nargs="+", default=["latency_aware"])
         command.add_argument("--count", type=int, default=20, help="trained trials to look at")

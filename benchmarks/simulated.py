@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import json
 import random
 import time
 from pathlib import Path
 
 import optuna
-from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
-from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
-from sqlalchemy import insert
 
 from search.config import StudyConfig
 from search.study.driver import search
 from search.study.job import AnyJob, DataSource, Event, Trained
 from search.study.observer import Silent
 from search.study.pool import Pool
+from search.study.rows import insert_trials
 from search.study.run import StudyRun
 from search.study.storage import Flush, in_memory
 
-ROWS_AT_ONCE = 2_000
+AT_ONCE = 2_000
 
 
 class SimulatedPool(Pool[float]):
@@ -83,64 +80,7 @@ def searched(
 
 
 def fill(storage: RDBStorage, study: optuna.Study, trials: list[FrozenTrial]) -> None:
-    """Write finished trials as Optuna does, many rows at a time."""
-    study_id = study._study_id
+    """Write finished trials as the driver does, many at a time."""
     with storage.engine.begin() as connection:
-        for begin in range(0, len(trials), ROWS_AT_ONCE):
-            some = trials[begin : begin + ROWS_AT_ONCE]
-            result = connection.execute(
-                insert(models.TrialModel).returning(
-                    models.TrialModel.trial_id, sort_by_parameter_order=True
-                ),
-                [
-                    {
-                        "number": trial.number,
-                        "study_id": study_id,
-                        "state": trial.state,
-                        "_datetime_start_utc": trial.datetime_start,
-                        "_datetime_complete_utc": trial.datetime_complete,
-                    }
-                    for trial in some
-                ],
-            )
-            numbered = list(zip(result.scalars(), some, strict=True))
-            for model, rows in (
-                (models.TrialParamModel, _params(numbered)),
-                (models.TrialValueModel, _values(numbered)),
-                (models.TrialUserAttributeModel, _attributes(numbered, "user_attrs")),
-                (models.TrialSystemAttributeModel, _attributes(numbered, "system_attrs")),
-            ):
-                connection.execute(insert(model), rows)
-
-
-Numbered = list[tuple[int, FrozenTrial]]
-
-
-def _params(trials: Numbered) -> list[dict[str, object]]:
-    return [
-        {
-            "trial_id": trial_id,
-            "param_name": name,
-            "param_value": trial.distributions[name].to_internal_repr(value),
-            "distribution_json": distribution_to_json(trial.distributions[name]),
-        }
-        for trial_id, trial in trials
-        for name, value in trial.params.items()
-    ]
-
-
-def _values(trials: Numbered) -> list[dict[str, object]]:
-    finite = models.TrialValueModel.TrialValueType.FINITE
-    return [
-        {"trial_id": trial_id, "objective": number, "value": value, "value_type": finite}
-        for trial_id, trial in trials
-        for number, value in enumerate(trial.values or ())
-    ]
-
-
-def _attributes(trials: Numbered, kind: str) -> list[dict[str, object]]:
-    return [
-        {"trial_id": trial_id, "key": key, "value_json": json.dumps(value)}
-        for trial_id, trial in trials
-        for key, value in getattr(trial, kind).items()
-    ]
+        for begin in range(0, len(trials), AT_ONCE):
+            insert_trials(connection, study._study_id, trials[begin : begin + AT_ONCE])

@@ -239,30 +239,28 @@ class Ledger:
         reason: str | None,
         measured: dict[str, Any] | None = None,
     ) -> TrialRecord:
-        # The flush writes the result before the state, so that a kill between the two loses
-        # nothing: `_recover` finishes a running trial that has its result.
         result = {"status": status, "reason": reason, **(measured or {})}
         trial.set_user_attr(RESULT, result)
-        record = read_trial(self._tell(trial.number, trial.user_attrs, result))
+        record = read_trial(self._tell(trial, result))
         self._flush()
         self._note_trained(record)
         return record
 
-    def _tell(self, number: int, attrs: dict[str, Any], result: dict[str, Any]) -> FrozenTrial:
+    def _tell(self, trial: optuna.Trial, result: dict[str, Any]) -> FrozenTrial:
         status = result["status"]
         if status == "complete":
-            runtime_ms = attrs[CANDIDATE]["estimate"]["runtime_ms"]
+            runtime_ms = trial.user_attrs[CANDIDATE]["estimate"]["runtime_ms"]
             pareto = len(self.study.directions) == 2
             values = [result["psnr_db"], runtime_ms] if pareto else [result["log2_score"]]
-            return self.study.tell(number, values=values)
+            return self.study.tell(trial.number, values=values)
         # A pruned or infeasible trial tells a sampler something; a failed one does not.
         told = TrialState.PRUNED if status in ("pruned", "infeasible") else TrialState.FAIL
-        return self.study.tell(number, state=told)
+        return self.study.tell(trial.number, state=told)
 
     # -- going on after a stop ---------------------------------------------------
 
     def _recover(self) -> None:
-        """Finish or requeue the trials that a killed or interrupted driver left running.
+        """Requeue the trials that a killed or interrupted driver left running.
 
         What was passed over, but not yet ended, only ends.
         """
@@ -272,10 +270,6 @@ class Ledger:
         chosen = [*running, *self._waiting()]  # Waiting where a driver was killed while requeueing.
         passed_over = {n for trial in chosen for n in trial.user_attrs.get(CHOSEN_OVER, ())}
         for trial in running:
-            result = trial.user_attrs.get(RESULT)
-            if result is not None:
-                self._tell(trial.number, trial.user_attrs, result)
-                continue
             if trial.number in passed_over:
                 self.study.tell(trial.number, state=TrialState.FAIL)
                 continue

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
@@ -15,6 +14,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import UserError
+
+from .rows import insert_trials
 
 Attributes = Literal["user", "system"]
 
@@ -56,27 +57,41 @@ class NumberedStorage(RDBStorage):
             of_study = session.query(models.TrialModel).filter_by(study_id=study_id)
             there = of_study.filter_by(number=template_trial.number).one_or_none()
             if there is None:
-                there = self._get_prepared_new_trial(study_id, template_trial, session)
-            elif not _same(there, template_trial):
+                return insert_trials(session.connection(), study_id, [template_trial])[0]
+            if not _same(there, template_trial):
                 raise UserError(
                     f"somebody else has added trial {there.number} to the study: only its one "
                     "'lensnas run' may (run it again to go on with that trial)"
                 )
             return cast("int", there.trial_id)
 
-    def write_state(self, trial_id: int, trial: FrozenTrial) -> None:
-        """The state of `trial`, its values, and when it started and ended.
+    def write_changes(self, trial_id: int, before: _Stored, now: FrozenTrial) -> None:
+        """What is new of a trial that is there, in one transaction; may be repeated.
 
-        UpdateFinishedTrialError where it has ended, as where this is repeated.
+        UpdateFinishedTrialError where it has ended otherwise than `now`.
         """
         with _create_scoped_session(self.scoped_session) as session:
             stored = models.TrialModel.find_or_raise_by_id(trial_id, session, for_update=True)
-            self.check_trial_is_updatable(trial_id, cast("TrialState", stored.state))
-            for objective, value in enumerate(trial.values or ()):
-                self._set_trial_value_without_commit(session, stored, objective, value)
-            stored.datetime_start = trial.datetime_start
-            stored.datetime_complete = trial.datetime_complete
-            stored.state = trial.state
+            if stored.state == now.state != before.state:
+                return  # An earlier try had written everything, and its answer was lost.
+            for name in now.params.keys() - before.choices:
+                distribution = now.distributions[name]
+                value = distribution.to_internal_repr(now.params[name])
+                self._set_trial_param_without_commit(session, trial_id, name, value, distribution)
+            for model, old, new in (
+                (models.TrialSystemAttributeModel, before.system_attrs, now.system_attrs),
+                (models.TrialUserAttributeModel, before.user_attrs, now.user_attrs),
+            ):
+                for key, value in _new(old, new):
+                    self._set_trial_attr_without_commit(session, model, trial_id, key, value)
+            for step, value in _new(before.intermediate_values, now.intermediate_values):
+                self._set_trial_intermediate_value_without_commit(session, trial_id, step, value)
+            if now.state != before.state:
+                for objective, value in enumerate(now.values or ()):
+                    self._set_trial_value_without_commit(session, stored, objective, value)
+                stored.datetime_start = now.datetime_start
+                stored.datetime_complete = now.datetime_complete
+                stored.state = now.state
 
 
 def _same(stored: models.TrialModel, trial: FrozenTrial) -> bool:
@@ -115,7 +130,9 @@ class MirroredStorage(InMemoryStorage):
         for number in sorted(self._changed, key=lambda n: (n < len(self._as_stored), n)):
             trial = self.get_trial(number)
             if number < len(self._as_stored):
-                self._write_changes(self._stored_ids[number], self._as_stored[number], trial)
+                self._storage.write_changes(
+                    self._stored_ids[number], self._as_stored[number], trial
+                )
                 self._as_stored[number] = _Stored.of(trial)
             else:
                 self._remember(self._storage.create_new_trial(self._stored_study_id, trial))
@@ -190,27 +207,6 @@ class MirroredStorage(InMemoryStorage):
         """The next trial is stored as it is now."""
         self._as_stored.append(_Stored.of(self.get_trial(len(self._stored_ids))))
         self._stored_ids.append(stored_id)
-
-    def _write_changes(self, stored_id: int, before: _Stored, now: FrozenTrial) -> None:
-        """Its state last: a trial that is stored as finished is stored whole."""
-        storage = self._storage
-        try:
-            for name, distribution in now.distributions.items():
-                if name not in before.choices:
-                    value = distribution.to_internal_repr(now.params[name])
-                    storage.set_trial_param(stored_id, name, value, distribution)
-            for key, value in _new(before.system_attrs, now.system_attrs):
-                storage.set_trial_system_attr(stored_id, key, value)
-            for key, value in _new(before.user_attrs, now.user_attrs):
-                storage.set_trial_user_attr(stored_id, key, value)
-            for step, value in _new(before.intermediate_values, now.intermediate_values):
-                storage.set_trial_intermediate_value(stored_id, step, value)
-            if now.state != before.state:
-                storage.write_state(stored_id, now)
-        except UpdateFinishedTrialError:
-            # An earlier try had written everything, and its answer was lost.
-            if storage.get_trial(stored_id).state != now.state:
-                raise
 
 
 def _new(before: Mapping[Any, Any], now: Mapping[Any, Any]) -> list[tuple[Any, Any]]:

@@ -176,10 +176,7 @@ def create_or_resume(config: StudyConfig, storage: RDBStorage | None = None) -> 
     Raises UserError where the stored study differs in what makes its trials comparable.
     """
     storage = storage or open_storage(config.storage_url, create=True)
-    known = {
-        s.study_name for s in optuna.get_all_study_summaries(storage, include_best_trial=False)
-    }
-    if config.name in known:
+    if config.name in optuna.get_all_study_names(storage):
         study = optuna.load_study(study_name=config.name, storage=storage)
         stored = study.user_attrs.get(CONFIG)
         if stored is not None:
@@ -218,10 +215,7 @@ def load_study(url: str, name: str) -> tuple[optuna.Study, StudyConfig]:
 
 def study_names(url: str) -> list[str]:
     """Names of the studies in a storage."""
-    storage = open_storage(url, create=False)
-    return sorted(
-        s.study_name for s in optuna.get_all_study_summaries(storage, include_best_trial=False)
-    )
+    return sorted(optuna.get_all_study_names(open_storage(url, create=False)))
 
 
 def _document(config: StudyConfig) -> dict[str, Any]:

@@ -82,17 +82,25 @@ def test_what_is_not_flushed_was_never_there():
     assert "final" not in storage.get_study_user_attrs(1)
 
 
-def test_a_new_trial_is_one_transaction():
+def commits_of(storage, write):
+    commits = []
+    optuna.storages._rdb.storage.sqlalchemy.event.listen(storage.engine, "commit", commits.append)
+    write()
+    return len(commits)
+
+
+def test_a_new_trial_and_its_end_are_one_transaction_each():
     storage = new_storage()
     study, mirror = mirrored(storage)
     trial = study.ask()
     for name in "abcdefgh":
         trial.suggest_int(name, 0, 9)
         trial.set_user_attr(name, name)
-    commits = []
-    optuna.storages._rdb.storage.sqlalchemy.event.listen(storage.engine, "commit", commits.append)
-    mirror.flush()
-    assert len(commits) == 1
+    assert commits_of(storage, mirror.flush) == 1
+    trial.set_user_attr("result", {"status": "complete"})
+    trial.set_constraint("limit", -1.0)
+    study.tell(trial.number, 2.0)
+    assert commits_of(storage, mirror.flush) == 1
 
 
 class Unsteady(NumberedStorage):
@@ -115,9 +123,7 @@ def unsteady(name):
     return call
 
 
-for name in ("create_new_trial", "set_trial_param", "write_state",
-             "set_trial_intermediate_value", "set_trial_user_attr", "set_trial_system_attr",
-             "set_study_user_attr"):  # fmt: skip
+for name in ("create_new_trial", "write_changes", "set_study_user_attr"):
     setattr(Unsteady, name, unsteady(name))
 
 
