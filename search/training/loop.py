@@ -22,6 +22,7 @@ from .checkpoint import Checkpoints
 from .closed_form import fit_output_layers
 from .data import TrainingData, Validation, plain_crops, recipe_batches
 from .goal import Goal, goals
+from .hardware import Step, compiled, taps_in
 from .optimizer import make_optimizer
 from .recipe import Recipe
 from .ssim import ssim
@@ -132,7 +133,7 @@ def train(
         stage = next(stage for stage in stages if step - 1 in stage.steps)
         begins = step - 1 in (start, stage.steps.start)
         if begins:
-            step_function = _step_function(model, optimizer, variables, stage)
+            step_function = _step_function(model, recipe, optimizer, variables, stage)
         loss = float(step_function(x, y, tf.constant(step - 1)))
         clock.lap("first_step" if begins else "steps")
         if not math.isfinite(loss) or abs(loss) > EXPLODED:
@@ -185,13 +186,15 @@ def _tricks(stages: Sequence[Goal]) -> list[Trick]:
 
 
 def _step_function(
-    model: Network, optimizer: keras.optimizers.Optimizer, variables: list[Any], goal: Goal
-) -> Callable[[Any, Any, Any], Any]:
+    model: Network,
+    recipe: Recipe,
+    optimizer: keras.optimizers.Optimizer,
+    variables: list[Any],
+    goal: Goal,
+) -> Step:
     def run(x: Any) -> Any:
-        return model.taps(x, training=True)
+        return taps_in(model, recipe.precision, x)
 
-    # Without autograph, which would wrap the errors that users should read.
-    @tf.function(autograph=False)
     def step(x: Any, y: Any, index: Any) -> Any:
         with tf.GradientTape() as tape:
             prediction, taps = run(goal.shown(x, index))
@@ -208,7 +211,7 @@ def _step_function(
                 trick.update(sight)
         return loss
 
-    return step
+    return compiled(step, xla=recipe.xla)
 
 
 def _predictor(model: Network) -> Callable[[Any], Any]:

@@ -33,6 +33,9 @@ BAND_LOSSES = {
 """What can look at a wavelet band, written `low:ssim`; the bands are those of `losses.bands`.
 Details are no images: their values lie around zero."""
 
+Precision = Literal["float32", "bfloat16"]
+"""Of a training step; float16 is not among them, for its losses would have to be scaled."""
+
 LossChoice = str | dict[str, float]
 """One loss, or several with their weights."""
 
@@ -131,6 +134,10 @@ class Recipe(_Part):
         None, description="of the input; default: sensor_sqrt for RAW, rgb for RGB"
     )
     rung_images: int = Field(16, ge=1, description="validation images at a rung")
+    precision: Precision = Field(
+        "float32", description="of a training step; bfloat16 is for GPUs that compute in it"
+    )
+    xla: bool = Field(False, description="compile the training step by XLA")
     augment: bool = True
     keep_pairs: float = Field(
         1.0, gt=0, le=1, description="share of training pairs kept, the best aligned"

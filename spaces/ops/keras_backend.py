@@ -17,7 +17,14 @@ import numpy as np
 import tensorflow as tf
 
 from .initializers import initializer
-from .layers import Attend, ChannelBias, InstanceNorm, LayerNorm, PointwiseOfSome
+from .layers import (
+    Attend,
+    ChannelBias,
+    InstanceNorm,
+    LayerNorm,
+    PointwiseOfSome,
+    constant_like,
+)
 from .protocol import LEAKY_SLOPE, Activation, Branches, Init, Interpolation, Padding
 from .reparam import REPARAMETERISED, Reparameterised
 
@@ -228,13 +235,12 @@ class KerasOps:
 
     def fixed_mix(self, x: Any, matrix: Sequence[Sequence[float]]) -> Any:
         """See `Ops.fixed_mix`."""
-        return keras.ops.conv(x, np.array([[matrix]], np.float32))
+        return keras.ops.conv(x, constant_like(x, np.array([[matrix]])))
 
     def fixed_depthwise(self, x: Any, taps: Sequence[Sequence[float]]) -> Any:
         """See `Ops.fixed_depthwise`."""
-        kernel = np.array(taps, np.float32)[:, :, None, None]
-        kernel = np.repeat(kernel, self.channels(x), axis=2)
-        return keras.ops.depthwise_conv(x, kernel, padding="same")
+        kernel = np.repeat(np.array(taps)[:, :, None, None], self.channels(x), axis=2)
+        return keras.ops.depthwise_conv(x, constant_like(x, kernel), padding="same")
 
     def reflect_pad(self, x: Any, amount: int) -> Any:
         """See `Ops.reflect_pad`."""

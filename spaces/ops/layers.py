@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+
+def constant_like(x: Any, values: np.ndarray) -> Any:
+    """`values` in the type of `x`, which a training step may have chosen."""
+    return keras.ops.convert_to_tensor(values, dtype=x.dtype)
 
 
 class PointwiseOfSome(keras.layers.Conv2D):  # type: ignore[misc]

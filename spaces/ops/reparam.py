@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from .initializers import passing_through
+from .layers import constant_like
 
 Merged = tuple[np.ndarray, np.ndarray]
 """Kernel [k, k, in, out] and bias [out]."""
@@ -169,7 +170,7 @@ class EdgeOriented(Reparameterised):
         """The sum of the branches."""
         y = self.main(x) + self.narrow(_padded_with_bias(self.wide, x))
         for squeeze, scale, shift, taps in self._filters():
-            kernel = np.repeat(taps[:, :, None, None], self.channels, axis=2)
+            kernel = constant_like(x, np.repeat(taps[:, :, None, None], self.channels, axis=2))
             z = keras.ops.depthwise_conv(_padded_with_bias(squeeze, x), kernel, padding="valid")
             y = y + z * scale + shift
         return y + x if self.has_identity else y
