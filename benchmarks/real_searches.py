@@ -69,7 +69,7 @@ def studies_of(options: argparse.Namespace, method: str) -> list[Study]:
             study, _ = load_study(config.storage_url, config.name)
             trained = _trained(read_results(study, config))
             if len(trained) >= config.trials:
-                found.append(Study(method, "score", repetition, trained))
+                found.append(Study(method, "score", repetition, trained[: config.trials]))
     return found
 
 
