@@ -127,7 +127,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print a study's best networks, its Pareto set and the published results."""
-    results = _load(study, runs)
+    results = load_results(study, runs)
     if csv is not None:
         from search.artifacts import write_bytes
         from search.study.frame import trials_frame
@@ -148,7 +148,7 @@ def report(
     runs: Runs = RUNS,
 ) -> None:
     """Write a study's report: one HTML file that opens anywhere."""
-    results = _load(study, runs)
+    results = load_results(study, runs)
     print(f"Report: {_write_report(results, output or results.config.directory / 'report.html')}")
 
 
@@ -174,7 +174,7 @@ def export(
 
     Exit codes: 1 where a check fails (without --force), 2 for what you can mend.
     """
-    results = _load(study, runs)
+    results = load_results(study, runs)
     folder = output or results.config.directory / "export"
     bundle = _export(results, trial, folder, precision, force)
     if as_json:
@@ -201,7 +201,7 @@ def _overridden(config: StudyConfig, given: dict[str, Any]) -> StudyConfig:
     return parse_config(document, ", ".join(f"--{name}" for name in given))
 
 
-def _load(study: str, runs: Path) -> StudyResults:
+def load_results(study: str, runs: Path) -> StudyResults:
     """Results of a study file or of a stored study's name."""
     from search.config import load_config
     from search.study.database import is_missing, own_url
