@@ -11,7 +11,7 @@ from typing import Any
 
 from latency import read_tflite
 from latency.measurements import Measurement, read_measurements
-from search.data.pairs import Encoding
+from search.data.pairs import Encoding, encoder_for
 from search.data.raw import Sensor
 from search.errors import UserError
 from search.tasks import TASKS, Task
@@ -124,7 +124,7 @@ def read_bundle(directory: Path) -> StoredBundle:
         raise UserError(
             f"{path} lacks {error}: it is damaged or of an older version, export again"
         ) from None
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, UserError) as error:
         raise UserError(f"{path} is damaged: {error}") from None
 
 
@@ -135,7 +135,11 @@ def _parsed(directory: Path, document: Any) -> StoredBundle:
     ]
     if not files:
         raise ValueError("it lists no file")
+    if document["task"] not in TASKS:
+        raise ValueError(f"unknown task {document['task']!r}")
     sensor = document["sensor"]
+    sensor = None if sensor is None else Sensor.from_dict(sensor)
+    encoder_for(sensor, document["encoding"])  # Refuses one that is none.
     return StoredBundle(
         directory=directory,
         study=document["study"],
@@ -144,8 +148,8 @@ def _parsed(directory: Path, document: Any) -> StoredBundle:
         architecture=Architecture.from_json(json.dumps(document["architecture"])),
         origin=document["origin"],
         dataset=document["dataset"],
-        psnr_db=document["psnr_db"],
+        psnr_db=float(document["psnr_db"]),
         encoding=document["encoding"],
-        sensor=None if sensor is None else Sensor.from_dict(sensor),
+        sensor=sensor,
         files={file.precision: file for file in files},
     )
