@@ -91,11 +91,14 @@ def _summary(output: Path, done: Rendered) -> str:
 
 
 def _how(done: Rendered) -> str:
-    if done.tiles == 1:
-        return "run whole, in one piece"
     height, width = done.tile
-    shared = max(done.overlap)
-    how = f"{done.tiles} tiles of {height} x {width} network pixels, neighbours share {shared}"
-    if done.passes == 1:
-        return how
-    return f"{how}; {done.passes} passes, for means over the whole frame are taken first"
+    how = "run whole, in one piece"
+    if done.tiles > 1:
+        how = f"{done.tiles} tiles of {height} x {width} network pixels, neighbours share "
+        how += f"{max(done.overlap)}"
+    if done.passes > 1:
+        how += f"; {done.passes} passes, for means over the whole frame are taken first"
+    if any(done.added):
+        rows, columns = done.added
+        how += f"; {rows} rows and {columns} columns mirrored at the end, for its strides"
+    return how

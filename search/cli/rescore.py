@@ -41,8 +41,8 @@ def rescore(
     the measurements. Nothing that the study has stored is changed.
     """
     from latency import LatencyOracle, load_profile
-    from search.export.record import MEASUREMENTS, read_bundle
-    from search.report.measured import repriced, rescored, rescored_table, timed_architectures
+    from search.export.record import MEASUREMENTS
+    from search.report.measured import read_measured, repriced, rescored_table
 
     results = load_results(study, runs)
     if not bundles:
@@ -52,11 +52,9 @@ def rescore(
             raise UserError(
                 f"no export of {results.config.name} was measured: see lensnas latency measure"
             )
-    stored = [read_bundle(path) for path in bundles]
-    timed = timed_architectures(stored, device, accelerator) if stored else {}
     if profile is not None:
         results = repriced(results, LatencyOracle(load_profile(profile)))
-    rows = rescored(results, timed)
+    rows = read_measured(results, bundles, device, accelerator)
     predicted_for = profile or results.config.device
     if as_json:
         document = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from .errors import FAILED
 if TYPE_CHECKING:
     from search.config import StudyConfig
     from search.export.bundle import Bundle
+    from search.report.measured import RescoredRow
     from search.study.results import StudyResults
 
 AsJson = Annotated[
@@ -145,11 +147,18 @@ def report(
         Path | None,
         typer.Option("-o", "--output", help="The HTML file; default: report.html of the study."),
     ] = None,
+    measured: Annotated[
+        list[Path] | None, typer.Option(help="A measured export to show too; may be repeated.")
+    ] = None,
     runs: Runs = RUNS,
 ) -> None:
     """Write a study's report: one HTML file that opens anywhere."""
+    from search.report.measured import read_measured
+
     results = load_results(study, runs)
-    print(f"Report: {_write_report(results, output or results.config.directory / 'report.html')}")
+    rows = read_measured(results, measured) if measured else []
+    path = output or results.config.directory / "report.html"
+    print(f"Report: {_write_report(results, path, rows)}")
 
 
 def export(
@@ -227,10 +236,10 @@ def _kept_in(config: StudyConfig, output: Path) -> StudyConfig:
     return config.model_copy(update={"output": output})
 
 
-def _write_report(results: StudyResults, path: Path) -> Path:
+def _write_report(results: StudyResults, path: Path, measured: Sequence[RescoredRow] = ()) -> Path:
     from search.report.page import write_report
 
-    return write_report(results, path)
+    return write_report(results, path, measured)
 
 
 def _export(

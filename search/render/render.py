@@ -53,5 +53,5 @@ def render_photo(
     answer = ask(request.to_json(), {}, None, "search.render.worker")
     if answer.values is None or answer.problem:
         raise UserError(f"cannot render {photo.name}: {answer.problem}")
-    pairs = {name: tuple(answer.values[name]) for name in ("tile", "overlap")}
+    pairs = {name: tuple(answer.values[name]) for name in ("tile", "overlap", "added")}
     return Rendered(**{**answer.values, **pairs})

@@ -47,7 +47,8 @@ class Rendered:
     """A picture of `height` x `width` that was written, and how.
 
     `tiles` of `tile` (rows, columns of the network's input), which have at least `overlap` in
-    common, all of them run `passes` times. `peak_mb`: the most memory that the process had (MiB).
+    common, all of them run `passes` times. `added`: rows and columns that mirror the frame at its
+    end, as networks with strides need. `peak_mb`: the most memory that the process had (MiB).
     `note`: how the photograph was read.
     """
 
@@ -56,6 +57,7 @@ class Rendered:
     tiles: int
     tile: tuple[int, int]
     overlap: tuple[int, int]
+    added: tuple[int, int]
     passes: int
     seconds: float
     peak_mb: float

@@ -43,6 +43,11 @@ class Cuts:
     origins: tuple[int, ...] = (0,)
     overlap: int = 0
 
+    @property
+    def covered(self) -> int:
+        """What all of them cover: the frame, and what is added to its end to make them fit."""
+        return self.origins[-1] + self.size
+
     def owned(self, span: Span) -> list[Owned]:
         """For each tile what it alone gives of a tensor: together they are all of it, once."""
         found, reached = [], 0

@@ -54,6 +54,7 @@ def _render(request: Request) -> Rendered:
         tiles=how.layout.count,
         tile=how.layout.size,
         overlap=(rows.overlap, columns.overlap),
+        added=(rows.covered - how.size[0], columns.covered - how.size[1]),
         passes=how.passes,
         seconds=time.perf_counter() - began,
         peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -17,7 +18,7 @@ from latency import LatencyOracle
 from latency.measurements import Measurement
 from latency.measurements.choice import of_one_method
 from search.errors import UserError
-from search.export.record import StoredBundle
+from search.export.record import StoredBundle, read_bundle
 from search.objective import log2_score
 from search.study.estimate import estimate
 from search.study.results import StudyResults
@@ -121,6 +122,17 @@ def rescored(results: StudyResults, timed: dict[Architecture, Timed]) -> list[Re
         found += [replace(row, rank=rank) for rank, row in enumerate(measured, start=1)]
         found += [RescoredRow(row) for row in of_stage if row.architecture not in timed]
     return found
+
+
+def read_measured(
+    results: StudyResults,
+    folders: Iterable[Path],
+    device: str | None = None,
+    accelerator: str | None = None,
+) -> list[RescoredRow]:
+    """The study scored by what was measured of the bundles in `folders`."""
+    stored = [read_bundle(folder) for folder in folders]
+    return rescored(results, timed_architectures(stored, device, accelerator) if stored else {})
 
 
 def repriced(results: StudyResults, oracle: LatencyOracle) -> StudyResults:

@@ -65,7 +65,7 @@ def test_other_levels_and_a_larger_frame(isp, tmp_path):
     Image.fromarray(frame * np.uint16(16)).save(tmp_path / "fourteen.png")
     bundle = read_bundle(isp)
     ten = render_photo(bundle, tmp_path / "ten.png", tmp_path / "a.png")
-    assert (ten.tiles, ten.tile, ten.overlap) == (6, (29, 53), (6, 6))
+    assert (ten.tiles, ten.tile, ten.overlap, ten.added) == (6, (29, 53), (6, 6), (0, 0))
     fourteen = render_photo(
         bundle, tmp_path / "fourteen.png", tmp_path / "b.png", black_level=64 * 16,
         white_level=1023 * 16, largest=(200, 200),

@@ -18,6 +18,7 @@ from search.report.measured import (
     rescored_table,
     timed_architectures,
 )
+from search.report.page import write_report
 from search.tasks import TASKS
 
 
@@ -106,6 +107,16 @@ def test_measured_networks_are_ranked_among_themselves(make_results):
     assert "1. " in text
     assert "Measured: Pixel 8, gpu, adb; fp16, fp32 files." in text
     assert "Predicted: snapdragon-8-gen-1." in text
+
+
+def test_the_page_shows_them_where_they_are_asked_for(tmp_path, make_results):
+    results = make_results(complete=3)
+    timed = {results.complete[0].architecture: Timed(measured(12.34, "a"), "fp32")}
+    page = write_report(results, tmp_path / "r.html", rescored(results, timed)).read_text()
+    assert "Scored by measured run times" in page
+    assert "Measured: Pixel 8, gpu, adb; fp32 files." in page
+    assert "12.3\n± 0.1" in page
+    assert "Scored by measured" not in write_report(results, tmp_path / "r.html").read_text()
 
 
 def test_a_network_of_another_study_is_named(make_results):
