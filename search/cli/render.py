@@ -84,7 +84,7 @@ def _summary(output: Path, done: Rendered) -> str:
         [
             done.note,
             f"{output}: {done.width} x {done.height}, {done.seconds:.1f} s, "
-            f"{done.peak_mb:.0f} MB of memory at most",
+            f"{done.peak_mib:.0f} MiB of memory at most",
             _how(done),
         ]
     )

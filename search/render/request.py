@@ -48,7 +48,7 @@ class Rendered:
 
     `tiles` of `tile` (rows, columns of the network's input), which have at least `overlap` in
     common, all of them run `passes` times. `added`: rows and columns that mirror the frame at its
-    end, as networks with strides need. `peak_mb`: the most memory that the process had (MiB).
+    end, as networks with strides need. `peak_mib`: the most memory that the process had (MiB).
     `note`: how the photograph was read.
     """
 
@@ -60,5 +60,5 @@ class Rendered:
     added: tuple[int, int]
     passes: int
     seconds: float
-    peak_mb: float
+    peak_mib: float
     note: str

@@ -57,7 +57,7 @@ def _render(request: Request) -> Rendered:
         added=(rows.covered - how.size[0], columns.covered - how.size[1]),
         passes=how.passes,
         seconds=time.perf_counter() - began,
-        peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        peak_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         note=opened.note,
     )
 
