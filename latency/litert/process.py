@@ -21,13 +21,18 @@ class Answer:
     problem: str = ""
 
 
-def ask(request: Mapping[str, Any], environment: Mapping[str, str], limit_s: float) -> Answer:
-    """Run one worker for at most `limit_s` seconds."""
+def ask(
+    request: str,
+    environment: Mapping[str, str],
+    limit_s: float | None,
+    worker: str = "latency.litert.worker",
+) -> Answer:
+    """Run one process of the module `worker` on `request`, for at most `limit_s` seconds."""
     root = Path(__file__).parents[2]
     paths = [str(root), os.environ.get("PYTHONPATH", "")]
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "latency.litert.worker", json.dumps(request)],
+            [sys.executable, "-m", worker, request],
             env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
             capture_output=True,
             timeout=limit_s,

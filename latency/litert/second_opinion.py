@@ -6,6 +6,7 @@ that `latency.support` restates, so the two may differ for a known reason.
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Mapping
@@ -71,7 +72,7 @@ def second_opinion(model: Path | bytes, *, time_limit_s: float = 120.0) -> Secon
         if isinstance(model, bytes):
             path.write_bytes(model)
         request = {"model": str(path), "accelerator": "gpu", "runs": 1, "warmup": 0, "threads": 1}
-        answer = ask(request, driver.environment(), time_limit_s)
+        answer = ask(json.dumps(request), driver.environment(), time_limit_s)
     refused = refusals(answer.stderr)
     accepted = answer.values is not None and not answer.problem and not refused
     return SecondOpinion(accepted, refused, answer.problem, driver.icd.stem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ def time_model(
         "model": str(model), "accelerator": accelerator,
         "runs": runs, "warmup": warmup, "threads": threads,
     }  # fmt: skip
-    answer = ask(request, environment, time_limit_s)
+    answer = ask(json.dumps(request), environment, time_limit_s)
     if answer.values is None or answer.problem:
         raise LiteRTError(f"{Path(model).name}: {answer.problem}")
     cpu_ms, wall_ms = answer.values["cpu_ms"], answer.values["wall_ms"]

@@ -41,10 +41,14 @@ class PhoneError(MeasurementError):
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A connected phone and the benchmark tool on it. `description` is for the record."""
+    """A connected phone, as its maker calls the `model`, and the benchmark tool on it.
+
+    `description` is for the record.
+    """
 
     adb: str
     serial: str
+    model: str
     abi: str
     tool: PurePosixPath
     tool_version: str
@@ -79,7 +83,7 @@ def connect(*, benchmark_model: Path | None = None, serial: str | None = None) -
         tool, digest = _push(adb, serial, benchmark_model)
         version = f"{benchmark_model.name} sha256 {digest[:16]}"
     _shell(adb, serial, f"chmod 755 {tool}")
-    return Phone(adb, serial, abi, tool, version, f"{model}, Android {release}, {abi}")
+    return Phone(adb, serial, model, abi, tool, version, f"{model}, Android {release}, {abi}")
 
 
 def measure(phone: Phone, model: Path, device: str, settings: Settings) -> Measurement:
@@ -110,9 +114,13 @@ def measure(phone: Phone, model: Path, device: str, settings: Settings) -> Measu
 
 
 def _flags(settings: Settings) -> list[str]:
-    """Options of benchmark_model."""
+    """Options of benchmark_model: those under which apps such as AI Benchmark time a network.
+
+    On the GPU that is fp16 arithmetic, also for a file of fp32 weights.
+    """
     runs, warmup = f"--num_runs={settings.runs}", f"--warmup_runs={settings.warmup}"
-    return [_use_gpu(settings), runs, warmup]
+    half = ["--gpu_precision_loss_allowed=true"] if settings.accelerator == "gpu" else []
+    return [_use_gpu(settings), runs, warmup, *half]
 
 
 def _use_gpu(settings: Settings) -> str:

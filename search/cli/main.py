@@ -14,6 +14,9 @@ import typer
 
 from . import data, latency, studies, zoo
 from .errors import INTERRUPTED, OK, USER_ERROR, explain
+from .render import render
+from .rescore import rescore
+from .submit import submit
 
 app = typer.Typer(
     name="lensnas",
@@ -27,6 +30,9 @@ app = typer.Typer(
     ),
 )
 studies.add_commands(app)
+app.command()(render)
+app.command()(rescore)
+app.command()(submit)
 app.add_typer(data.app, name="data", help="Prepare sample data; inspect real data sets.")
 app.add_typer(latency.app, name="latency", help="Predict run times on a phone's GPU.")
 app.add_typer(zoo.app, name="zoo", help="Published networks of the two challenges.")

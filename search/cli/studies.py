@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ from .errors import FAILED
 if TYPE_CHECKING:
     from search.config import StudyConfig
     from search.export.bundle import Bundle
+    from search.report.measured import RescoredRow
     from search.study.results import StudyResults
 
 AsJson = Annotated[
@@ -127,7 +129,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print a study's best networks, its Pareto set and the published results."""
-    results = _load(study, runs)
+    results = load_results(study, runs)
     if csv is not None:
         from search.artifacts import write_bytes
         from search.study.frame import trials_frame
@@ -145,11 +147,18 @@ def report(
         Path | None,
         typer.Option("-o", "--output", help="The HTML file; default: report.html of the study."),
     ] = None,
+    measured: Annotated[
+        list[Path] | None, typer.Option(help="A measured export to show too; may be repeated.")
+    ] = None,
     runs: Runs = RUNS,
 ) -> None:
     """Write a study's report: one HTML file that opens anywhere."""
-    results = _load(study, runs)
-    print(f"Report: {_write_report(results, output or results.config.directory / 'report.html')}")
+    from search.report.measured import read_measured
+
+    results = load_results(study, runs)
+    rows = read_measured(results, measured) if measured else []
+    path = output or results.config.directory / "report.html"
+    print(f"Report: {_write_report(results, path, rows)}")
 
 
 def export(
@@ -174,7 +183,7 @@ def export(
 
     Exit codes: 1 where a check fails (without --force), 2 for what you can mend.
     """
-    results = _load(study, runs)
+    results = load_results(study, runs)
     folder = output or results.config.directory / "export"
     bundle = _export(results, trial, folder, precision, force)
     if as_json:
@@ -201,7 +210,7 @@ def _overridden(config: StudyConfig, given: dict[str, Any]) -> StudyConfig:
     return parse_config(document, ", ".join(f"--{name}" for name in given))
 
 
-def _load(study: str, runs: Path) -> StudyResults:
+def load_results(study: str, runs: Path) -> StudyResults:
     """Results of a study file or of a stored study's name."""
     from search.config import load_config
     from search.study.database import is_missing, own_url
@@ -227,10 +236,10 @@ def _kept_in(config: StudyConfig, output: Path) -> StudyConfig:
     return config.model_copy(update={"output": output})
 
 
-def _write_report(results: StudyResults, path: Path) -> Path:
+def _write_report(results: StudyResults, path: Path, measured: Sequence[RescoredRow] = ()) -> Path:
     from search.report.page import write_report
 
-    return write_report(results, path)
+    return write_report(results, path, measured)
 
 
 def _export(

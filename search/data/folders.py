@@ -137,7 +137,7 @@ class FolderPairs:
         if path is None:
             return None
         try:
-            return _resized(decode_grey(path), self.resize or self.read(index)[0].shape[:2])
+            return decode_depth(path, self.resize or self.read(index)[0].shape[:2])
         except ImageError as error:
             raise UserError(str(error)) from error
 
@@ -244,6 +244,11 @@ def decode_grey(path: Path) -> npt.NDArray[np.uint8]:
     if pixels.ndim != 2 or pixels.dtype != np.uint8:
         raise ImageError(path, f"not an 8-bit grey image ({_layout_of(pixels)})")
     return pixels
+
+
+def decode_depth(path: Path, size: tuple[int, ...]) -> DepthMap:
+    """Decode a depth map of any size to `size` (H, W); raises `ImageError`."""
+    return _resized(decode_grey(path), size)
 
 
 def _decode(path: Path) -> npt.NDArray[Any]:

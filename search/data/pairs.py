@@ -153,14 +153,19 @@ def read_description(root: Path) -> dict[str, Any]:
     return dict(description)
 
 
-def encoder_for(source: PairMeta | Sensor, encoding: Encoding | None = None) -> Encoder:
+def default_encoding(sensor: Sensor | None) -> Encoding:
+    """Of inputs for which no other is asked: RAW, or RGB where there is no `sensor`."""
+    return "rgb" if sensor is None else "sensor_sqrt"
+
+
+def encoder_for(source: PairMeta | Sensor | None, encoding: Encoding | None = None) -> Encoder:
     """The function from stored inputs to network inputs, float32 of the same shape.
 
     Default: "sensor_sqrt" for RAW, "rgb" (value / 255) for RGB; see `encode_raw` for the others.
     Raises `UserError` for an encoding that does not fit the data.
     """
     sensor = source.sensor if isinstance(source, PairMeta) else source
-    chosen = encoding or ("rgb" if sensor is None else "sensor_sqrt")
+    chosen = encoding or default_encoding(sensor)
     if chosen not in ("sensor_sqrt", "linear", "rgb"):
         raise UserError(f"unknown encoding {chosen!r}: choose sensor_sqrt, linear or rgb")
     if (chosen == "rgb") != (sensor is None):

@@ -73,6 +73,40 @@ class Sensor:
         return cls(**{**values, "gains": (red, green, blue)})
 
 
+_TO_RGGB = {"RGGB": (0, 0), "GRBG": (0, 1), "GBRG": (1, 0), "BGGR": (1, 1)}
+"""Rows and columns to leave out at the start, so that a mosaic begins with red."""
+
+
+def to_rggb(mosaic: npt.NDArray[Any], pattern: str) -> npt.NDArray[Any]:
+    """A mosaic [H, W] of any Bayer `pattern`, cropped to RGGB and even sides; a view of it.
+
+    `pattern`: the colours of the first two rows, two each. Raises `UserError` for any other.
+    """
+    if pattern not in _TO_RGGB:
+        raise UserError(f"unknown Bayer pattern {pattern!r}: choose {', '.join(_TO_RGGB)}")
+    row, column = _TO_RGGB[pattern]
+    cropped = mosaic[row:, column:]
+    height, width = (side // 2 * 2 for side in cropped.shape)
+    if not height or not width:
+        raise UserError(f"a mosaic of {mosaic.shape[0]}x{mosaic.shape[1]} has no whole Bayer cell")
+    return cropped[:height, :width]
+
+
+def at_levels(packed: npt.NDArray[Any], found: Sensor, wanted: Sensor) -> npt.NDArray[Any]:
+    """Stored values of the sensor `found` as `wanted` would store the same light.
+
+    Black goes to black and white to white, in float32; unchanged where the levels are the same.
+    """
+    if (found.black_level, found.white_level) == (wanted.black_level, wanted.white_level):
+        return packed
+    scale = (wanted.white_level - wanted.black_level) / (found.white_level - found.black_level)
+    values = packed.astype(np.float32)
+    values -= np.float32(found.black_level)
+    values *= np.float32(scale)
+    values += np.float32(wanted.black_level)
+    return values
+
+
 def pack_bayer(mosaic: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Pack an RGGB mosaic: [..., H, W] -> [..., H/2, W/2, 4] in the order B, Gb, R, Gr."""
     height, width = mosaic.shape[-2:]

@@ -10,7 +10,8 @@ from typing import Any
 
 from latency import LatencyOracle, load_profile
 from search.artifacts import write_bytes
-from search.data.pairs import encoder_for, for_channels
+from search.config import StudyConfig
+from search.data.pairs import PairMeta, default_encoding, encoder_for, for_channels
 from search.errors import UserError
 from search.networks import candidate
 from search.study.data import open_pairs, prepare_data
@@ -20,6 +21,7 @@ from spaces.ops.keras_backend import Network
 from .card import model_card
 from .convert import convert
 from .frame import full_frame
+from .record import RECORD, file_name
 from .source import PRECISIONS, Trained, known_precision, read_weights, trained_weights
 from .verify import Verification, verify
 
@@ -33,15 +35,25 @@ class Bundle:
     """What `export_trial` wrote."""
 
     directory: Path
+    config: StudyConfig
+    data: PairMeta
     source: Trained
     verifications: tuple[Verification, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
+        sensor = self.data.sensor
         return {
             "directory": str(self.directory),
+            "study": self.config.name,
+            "task": self.config.task,
+            "device": self.config.device,
             "architecture": json.loads(self.source.architecture.to_json()),
             "origin": self.source.origin,
+            "dataset": self.data.dataset,
+            "psnr_db": self.source.psnr_db,
+            "encoding": self.config.training.encoding or default_encoding(sensor),
+            "sensor": sensor.to_dict() if sensor else None,
             "files": [v.to_dict() for v in self.verifications],
         }
 
@@ -93,14 +105,14 @@ def export_trial(
     for precision in wanted:
         file = convert(model, (*task.input_shape[:2], network.input_channels), precision)
         found.append(verify(file, precision, frame, target, keras_output, traced, oracle))
-        files[f"model_{precision}.tflite"] = file
+        files[file_name(precision)] = file
     failures = [f"{v.precision}: {failure}" for v in found for failure in v.failures]
     if failures and not force:
         shown = "; ".join(failures[:3])
         raise VerificationError(f"export refused (--force writes it all the same): {shown}")
-    bundle = Bundle(output, source, tuple(found))
+    bundle = Bundle(output, config, held_out.meta, source, tuple(found))
     files["model_card.md"] = model_card(results, source, found, held_out.meta).encode()
-    files["verification.json"] = json.dumps(bundle.to_dict(), indent=2).encode()
-    for file_name, content in files.items():
-        write_bytes(output / file_name, content)
+    files[RECORD] = json.dumps(bundle.to_dict(), indent=2).encode()
+    for name, content in files.items():
+        write_bytes(output / name, content)
     return bundle

@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 from collections.abc import Sequence
 
-from search.data.pairs import PairMeta
+from search.data.pairs import PairMeta, default_encoding
 from search.study.results import StudyResults
 from search.study.storage import document_of
 from spaces.label import label
@@ -23,7 +23,7 @@ def model_card(
 ) -> str:
     """The card of `files`, made of the weights of `source`; `data` is what they were tested on."""
     config, task = results.config, results.config.task_facts
-    encoding = config.training.encoding or ("sensor_sqrt" if data.sensor else "rgb")
+    encoding = config.training.encoding or default_encoding(data.sensor)
     sections = [
         f"# {task.title}: {source.origin} of study {config.name}",
         f"Architecture `{label(source.architecture)}` ({source.architecture.digest}).",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -39,6 +40,7 @@ class Verification:
 
     precision: Precision
     size_bytes: int
+    sha256: str
     max_error: float
     psnr_db: float
     keras_psnr_db: float
@@ -92,6 +94,7 @@ def verify(
     return Verification(
         precision=precision,
         size_bytes=len(file),
+        sha256=hashlib.sha256(file).hexdigest(),
         max_error=error,
         psnr_db=own,
         keras_psnr_db=keras,

@@ -9,6 +9,7 @@ from html import escape
 from search.data.sample import GENERATOR_VERSION
 from search.study.results import StudyResults
 
+from .measured import RescoredRow, cells, how_measured
 from .notes import dataset_name, finals_budget, search_budget
 from .progress import status_counts
 from .rows import LeaderRow, leaderboard, pareto_rows, published, published_log2_score
@@ -98,6 +99,18 @@ def leaderboard_html(results: StudyResults) -> str:
         if (group := [r for r in rows if r.stage == stage])
     )
     return tables + _reservations(rows)
+
+
+def measured_html(rows: Sequence[RescoredRow]) -> str:
+    """Measured run times beside the predicted ones; nothing where none were asked for."""
+    if not rows:
+        return ""
+    return table(
+        f"Scored by measured run times, ranked among the measured of a stage. {how_measured(rows)}",
+        ("network", "stage", "PSNR dB", "ms predicted", "ms measured", "score predicted",
+         "score measured"),
+        ((name, row.row.stage, *rest) for row in rows for name, *rest in [cells(row)]),
+    )  # fmt: skip
 
 
 def _reservations(rows: Sequence[LeaderRow]) -> str:

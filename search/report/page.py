@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 from importlib.resources import files
@@ -17,21 +18,26 @@ from . import markup
 from .diagram import architecture_diagram
 from .figures import PANELS
 from .images import strips_html
+from .measured import RescoredRow
 from .notes import SELECTION_NOTE, data_note, published_note, runtime_note
 
 
-def write_report(results: StudyResults, path: Path) -> Path:
+def write_report(results: StudyResults, path: Path, measured: Sequence[RescoredRow] = ()) -> Path:
     """Write the report of `results` to `path`, whole or not at all, and return `path`.
+
+    `measured`: the study scored by measured run times, to show them beside the predicted ones.
 
     The file embeds its script, styles, figures and pictures: it opens from a disk, without
     a network. About 5 MB, most of it plotly.js.
     """
-    page = render_report(results, datetime.now().astimezone())
+    page = render_report(results, datetime.now().astimezone(), measured)
     write_atomically(path, lambda file: file.write(page.encode("utf-8")))
     return path
 
 
-def render_report(results: StudyResults, made: datetime) -> str:
+def render_report(
+    results: StudyResults, made: datetime, measured: Sequence[RescoredRow] = ()
+) -> str:
     """The page as text. `made` is printed as its date."""
     template = Template(
         files(__package__).joinpath("templates/report.html").read_text(encoding="utf-8")
@@ -51,6 +57,7 @@ def render_report(results: StudyResults, made: datetime) -> str:
         data_note=escape(data_note(results)),
         winner=markup.winner(results),
         leaderboard=markup.leaderboard_html(results),
+        measured_table=markup.measured_html(measured),
         pareto_table=markup.pareto_html(results),
         published_table=markup.published_html(results),
         classical_table=markup.classical_html(results),

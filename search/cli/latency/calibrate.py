@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,13 +40,14 @@ def calibrate(
     from latency.calibrate import calibrate as fit
     from latency.gpu_names import gpu_named
     from latency.graph import GraphError
+    from latency.measurements.choice import of_one_method
     from latency.profile import lender_names, load_lender, write_profile
 
     if output.suffix != ".toml":
         raise UserError(f"{output}: a profile's name ends in .toml")
     try:
         chip = gpu_named(gpu)
-        taken = _of_one_device(_read(measurements), device)
+        taken = of_one_method(_read(measurements), device)
         rows = _rows(taken, models)
         candidates = fit(
             output.stem,
@@ -69,21 +71,6 @@ def _read(paths: list[Path]) -> list[Measurement]:
     return [measurement for path in paths for measurement in read_measurements(path)]
 
 
-def _of_one_device(found: list[Measurement], device: str | None) -> list[Measurement]:
-    names = sorted({measurement.device for measurement in found})
-    if not names:
-        raise UserError("the files hold no measurement")
-    if device is None and len(names) > 1:
-        raise UserError(f"the files hold several devices: choose with --device: {', '.join(names)}")
-    taken = [m for m in found if m.device == (device or names[0])]
-    if not taken:
-        raise UserError(f"no measurement of {device!r}; there are {', '.join(names)}")
-    methods = sorted({f"{m.method} ({m.accelerator})" for m in taken})
-    if len(methods) > 1:
-        raise UserError(f"measurements of {len(methods)} methods do not mix: {'; '.join(methods)}")
-    return taken
-
-
 def _rows(taken: list[Measurement], models: Path) -> list[CalibrationRow]:
     """Each measurement with the graph of its file; the last of several of one model counts."""
     from latency.calibrate import CalibrationRow
@@ -91,22 +78,27 @@ def _rows(taken: list[Measurement], models: Path) -> list[CalibrationRow]:
 
     from .app import read_model
 
-    files = {path.stem: path for path in sorted(models.glob("**/*.tflite"))}
-    missing = sorted({m.model for m in taken} - files.keys())
+    paths = sorted(models.glob("**/*.tflite"))
+    # Bundles call their files alike: where a hash was recorded, it and not the name finds one.
+    named = {path.stem: path for path in paths}
+    hashed = {file_sha256(path): path for path in paths}
+    missing = sorted({m.model for m in taken if m.sha256 not in hashed} - named.keys())
     if missing:
         raise UserError(f"{models} has no {missing[0]}.tflite ({len(missing)} models missing)")
     for m in taken:
-        if m.sha256 and m.sha256 != file_sha256(files[m.model]):
-            raise UserError(f"{files[m.model]} is not the file that was measured")
+        if m.sha256 and m.sha256 not in hashed:
+            raise UserError(f"{named[m.model]} is not the file that was measured")
+    timed = {m.sha256 or m.model: m for m in taken if m.statistic != "kernel_sum"}
+    names = Counter(m.model for m in timed.values())
     return [
         CalibrationRow(
-            m.model,
-            read_model(files[m.model]),
+            m.model if names[m.model] == 1 else f"{m.model} {key[:8]}",
+            read_model(hashed[m.sha256] if m.sha256 else named[m.model]),
             m.ms,
             m.std_ms or 0.0,
             tuple(kernel.ms for kernel in m.kernels),
         )
-        for m in {m.model: m for m in taken if m.statistic != "kernel_sum"}.values()
+        for key, m in timed.items()
     ]
 
 

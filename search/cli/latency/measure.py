@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,10 +16,11 @@ import typer
 from search.errors import UserError
 
 from .app import AsJson, app
-from .records import Output, print_measurements, recorded
+from .records import print_measurements, recorded
 
 if TYPE_CHECKING:
     from latency.measurements import Measurement
+    from latency.measurements.adb import Phone
     from latency.measurements.settings import Settings
 
 Measure = Callable[[Path], "Measurement"]
@@ -40,11 +43,17 @@ class Accelerator(StrEnum):
 @app.command()
 def measure(
     models: Annotated[
-        list[Path], typer.Argument(metavar="MODEL", help=".tflite files, or folders of them.")
+        list[Path],
+        typer.Argument(metavar="MODEL", help="A bundle, .tflite files, or folders of them."),
     ],
     on: Annotated[Machine, typer.Option("--on", help="A phone through adb, or this machine.")],
-    device: Annotated[str, typer.Option(help="Name to record, e.g. 'Pixel 8'.")],
-    output: Output,
+    device: Annotated[
+        str | None, typer.Option(help="Name to record; default: the phone's own, 'this machine'.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="JSON Lines file to append to; default: the bundle's."),
+    ] = None,
     accelerator: Annotated[
         Accelerator | None, typer.Option(help="Default: gpu on android, cpu on local.")
     ] = None,
@@ -57,6 +66,9 @@ def measure(
     time_limit: Annotated[
         float, typer.Option(min=1, help="Seconds for one model, loading included.")
     ] = 300,
+    pause: Annotated[
+        float, typer.Option(min=0, help="Seconds between two models, for the phone to cool.")
+    ] = 0,
     again: Annotated[
         bool, typer.Option("--again", help="Measure also what the output file has already.")
     ] = False,
@@ -64,6 +76,7 @@ def measure(
 ) -> None:
     """Measure run times; each is stored at once, so the same command goes on where it stopped.
 
+    A bundle, a folder of 'lensnas export', keeps its run times itself; other models need --output.
     Models that the output file has for this device and accelerator are left out
     (--again measures them anew). A model that fails is reported and the others
     go on; the exit code is then 1.
@@ -72,15 +85,20 @@ def measure(
 
     from latency.measurements import append_measurements
     from latency.measurements.settings import Settings
+    from search.export.record import MEASUREMENTS
 
     where = accelerator or (Accelerator.GPU if on is Machine.ANDROID else Accelerator.CPU)
     settings = Settings(where.value, runs, warmup, time_limit)
+    output = _output(models, output)
+    target = _Target(on, serial, benchmark_model)
+    device = device or target.name()
     todo, left_out = _todo(models, device, where.value, [] if again else recorded(output))
     made: list[Measurement] = []
     failures = 0
     if todo:
-        run = _measurer(on, device, settings, serial, benchmark_model)
-        for path in todo:
+        run = target.measurer(device, settings)
+        for number, path in enumerate(todo):
+            time.sleep(pause if number else 0)
             measurement = _attempt(run, path)
             if measurement is None:
                 failures += 1
@@ -94,6 +112,8 @@ def measure(
     else:
         print_measurements(made)
         print(_summary(len(made), left_out, failures, output))
+        if output.name == MEASUREMENTS:
+            print(f"Next: lensnas rescore STUDY {output.parent}")
     if failures:
         raise typer.Exit(1)
 
@@ -110,18 +130,47 @@ def _todo(
     return todo, len(files) - len(todo)
 
 
-def _measurer(
-    on: Machine, device: str, settings: Settings, serial: str | None, tool: Path | None
-) -> Measure:
-    """A function that measures one file; for a phone, of one that is connected and ready."""
-    from latency.measurements import adb, local
+class _Target:
+    """Where to measure: a phone, connected when it is first needed, or this machine."""
 
-    if on is Machine.LOCAL:
-        if serial or tool:
+    def __init__(self, on: Machine, serial: str | None, tool: Path | None) -> None:
+        if on is Machine.LOCAL and (serial or tool):
             raise UserError("--serial and --benchmark-model are for --on android")
-        return lambda path: local.measure(path, device, settings)
-    phone = adb.connect(benchmark_model=tool, serial=serial)
-    return lambda path: adb.measure(phone, path, device, settings)
+        self._on, self._serial, self._tool = on, serial, tool
+
+    def name(self) -> str:
+        """What to record where the user names no device."""
+        return "this machine" if self._on is Machine.LOCAL else self._phone.model
+
+    def measurer(self, device: str, settings: Settings) -> Measure:
+        """A function that measures one file."""
+        from latency.measurements import adb, local
+
+        if self._on is Machine.LOCAL:
+            return lambda path: local.measure(path, device, settings)
+        phone = self._phone
+        return lambda path: adb.measure(phone, path, device, settings)
+
+    @cached_property
+    def _phone(self) -> Phone:
+        from latency.measurements import adb
+
+        return adb.connect(benchmark_model=self._tool, serial=self._serial)
+
+
+def _output(models: list[Path], output: Path | None) -> Path:
+    """The file to append to; a bundle's own for a bundle, whose files are checked first."""
+    from search.export.record import MEASUREMENTS, is_bundle, read_bundle
+
+    bundles = [read_bundle(path) for path in models if is_bundle(path)]
+    for bundle in bundles:
+        for file in bundle.files.values():
+            bundle.content(file)
+    if output is not None:
+        return output
+    if len(models) == 1 and bundles:
+        return models[0] / MEASUREMENTS
+    raise UserError("name the file to append to (--output): only one bundle has one of its own")
 
 
 def _attempt(run: Measure, path: Path) -> Measurement | None:

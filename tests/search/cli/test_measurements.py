@@ -1,5 +1,6 @@
 """`lensnas latency import` and `measure --on android`, the latter on a stand-in phone."""
 
+import hashlib
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "latency" / "measurements"))
 
 from measurement_samples import AI_HUB, GPU_LOG, PROFILE_CSV, PROFILED_LOG, TYPED_CSV
-from stand_in_phone import StandIn
+from stand_in_phone import PROPERTIES, StandIn
 
 from latency.measurements import append_measurements, read_measurements
 
@@ -46,6 +47,114 @@ def measure(terminal, phone):
         return start("latency", "measure", *models, *tool, "-o", STORE, *options)
 
     return call
+
+
+@pytest.fixture
+def bundle(terminal):
+    """A bundle whose files no phone reads, but the stand-in."""
+    folder = terminal.folder / "bundle"
+    folder.mkdir()
+    files = []
+    for precision in ("fp32", "fp16"):
+        content = f"network {precision}".encode()
+        (folder / f"model_{precision}.tflite").write_bytes(content)
+        files.append(
+            {"precision": precision, "sha256": hashlib.sha256(content).hexdigest(),
+             "predicted_ms": 7.0, "low_ms": 6.0, "high_ms": 8.0}
+        )  # fmt: skip
+    record = {
+        "study": "tiny", "task": "isp", "device": "snapdragon-8-gen-1", "origin": "trial 0",
+        "architecture": {"space": "zoo", "choices": {"system": "mincho"}}, "psnr_db": 30.0,
+        "dataset": "sample data", "encoding": "rgb", "sensor": None, "files": files,
+    }  # fmt: skip
+    (folder / "verification.json").write_text(json.dumps(record))
+    return folder
+
+
+@pytest.fixture
+def measure_bundle(terminal, phone, bundle):
+    """As short as it can be said."""
+
+    def call(*options):
+        tool = ("--on", "android", "--benchmark-model", phone.tool())
+        return terminal("latency", "measure", "bundle", *tool, *options)
+
+    return call
+
+
+def test_a_bundle_keeps_the_run_times_of_its_files(terminal, measure_bundle, bundle):
+    from search.export.record import read_bundle
+
+    done = measure_bundle()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2 measured into bundle/measurements.jsonl" in done.stdout
+    assert "Next: lensnas rescore STUDY bundle" in done.stdout
+    stored = read_bundle(bundle)
+    hashes = {file.sha256 for file in stored.files.values()}
+    found = stored.measurements()
+    assert {m.sha256 for m in found} == hashes
+    assert [(m.device, m.accelerator, m.ms) for m in found] == [("Pixel 8", "gpu", 8.70866)] * 2
+    again = measure_bundle()
+    assert "0 measured into bundle/measurements.jsonl, 2 there already" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("state", "parts"),
+    [
+        ({"phones": {}}, ["no phone is connected"]),
+        ({"phones": {"A": "unauthorized"}}, ["does not trust this computer"]),
+        ({"phones": {"A": "device", "B": "device"}}, ["choose one: --serial A|B"]),
+        ({"properties": PROPERTIES | {"ro.product.cpu.abi": "x86_64"}}, ["the phone is x86_64"]),
+        ({"plain": {"log": GPU_LOG[:700], "exit": 255, "unplugged": True}}, ["no phone SERIAL1"]),
+    ],
+)  # fmt: skip
+def test_without_a_phone_a_bundle_is_left_as_it_was(
+    measure_bundle, phone, bundle, refused, state, parts
+):
+    phone.set(**state)
+    refused(measure_bundle(), *parts)
+    assert not (bundle / "measurements.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "problem"),
+    [
+        ({"full": True}, "No space left on device"),
+        ({"plain": {"log": GPU_LOG[:700], "exit": 137}}, "was killed"),
+        ({"plain": {"log": GPU_LOG.replace("will be completely", "will not be")}}, "on the CPU"),
+    ],
+)  # fmt: skip
+def test_a_file_that_fails_is_named_and_the_bundle_has_no_time_of_it(
+    measure_bundle, phone, bundle, state, problem
+):
+    if "full" in state:  # The tool fits still.
+        measure_bundle("--runs", "1")
+        (bundle / "measurements.jsonl").unlink()
+        for remote in phone.remote("/data/local/tmp/lensnas").glob("*.tflite"):
+            remote.unlink()
+    phone.set(**state)
+    done = measure_bundle()
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert [line.startswith("failed: bundle/model_fp") for line in lines] == [True, True]
+    assert all(problem in line for line in lines)
+    assert not (bundle / "measurements.jsonl").exists()
+
+
+def test_throttling_is_told(measure_bundle, phone, bundle):
+    phone.set(plain={"log": GPU_LOG.replace("std=193", "std=1930")})
+    assert "runs vary by 22%" in measure_bundle("--pause", "0.1").stdout
+
+
+def test_a_damaged_bundle_is_not_measured(measure_bundle, bundle, refused):
+    (bundle / "model_fp16.tflite").write_bytes(b"another network")
+    refused(measure_bundle(), "model_fp16.tflite is not the file that was verified")
+
+
+def test_other_models_need_a_file_for_their_times(measure, terminal, phone, refused):
+    refused(
+        terminal("latency", "measure", "nets", "--on", "android"), "(--output)", "one bundle"
+    )  # fmt: skip
 
 
 def test_files_of_several_formats_are_imported_once(terminal, store):

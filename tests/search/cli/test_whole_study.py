@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
@@ -152,6 +153,54 @@ def test_the_bundle_agrees_with_the_study_and_with_the_oracle(workplace, results
         assert predicted == facts["predicted_ms"]
         assert predicted == pytest.approx(winner["predicted_ms"], rel=1e-3)
         assert facts["failures"] == []
+
+
+def test_a_measured_export_scores_the_study_again(workplace, results, bundle):
+    """Really measured: LiteRT runs the winner's file on this machine."""
+    measure = ("latency", "measure", "bundle", "--on", "local", "--runs", "1", "--warmup", "0")
+    done = workplace(*measure, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    fp32 = next(m for m in json.loads(done.stdout) if m["model"] == "model_fp32")
+    try:
+        done = workplace("rescore", "tiny", "bundle", "--json")
+        shown = workplace("rescore", "tiny", "bundle").stdout
+    finally:
+        (workplace.folder / "bundle/measurements.jsonl").unlink()
+    rows = json.loads(done.stdout)["rows"]
+    [row] = [row for row in rows if row["digest"] == results["winner"]]
+    assert (row["measured_ms"], row["measured_on"]) == (fp32["ms"], "this machine")
+    assert (row["rank_measured"], row["stage"]) == (1, "finals")
+    winner = results["finalists"][0]
+    assert row["predicted_log2_score"] == winner["log2_score"]
+    difference = np.log2(winner["predicted_ms"] / fp32["ms"])
+    assert row["measured_log2_score"] == pytest.approx(winner["log2_score"] + difference)
+    assert "Measured: this machine, cpu, LiteRT" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_an_export_renders_photographs_and_makes_a_submission(workplace, results, bundle):
+    mosaic = np.random.default_rng(0).integers(64, 1024, (120, 200)).astype(np.uint16)
+    Image.fromarray(mosaic).save(workplace.folder / "photo.png")
+    done = workplace("render", "bundle", "photo.png", "-o", "out/picture.png", "--tile", "32x64")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "photo.png: 200 x 120 RAW, black 64, white 1023" in done.stdout
+    assert "tiles of" in done.stdout
+    with Image.open(workplace.folder / "out/picture.png") as picture:
+        assert picture.size == (200, 120)
+    [data] = (workplace.folder / "runs/data").glob("sample-isp-*")
+    done = workplace("submit", "bundle", "--data", data, "-o", "out/sub.zip", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    # The study's own PSNR, but for the rounding of pictures to 8 bits.
+    psnr_db = json.loads(done.stdout)["psnr_db"]
+    assert psnr_db == pytest.approx(bundle["psnr_db"], abs=0.05)
+
+
+def test_what_needs_a_measurement_says_so(workplace, results, bundle, refused):
+    refused(workplace("rescore", "tiny"), "no export of tiny was measured: see lensnas latency")
+    refused(workplace("rescore", "tiny", "bundle"), "bundle has no measurement of its files")
+    refused(
+        workplace("render", "bundle", "x.dng", "-o", "x.png", "--tile", "big"), "'big' is no size"
+    )
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""A photograph of any size through an exported network, tile by tile, without seams."""

@@ -1,0 +1,57 @@
+"""A photograph through a bundle, in a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from latency.litert.process import ask
+from search.errors import UserError
+from search.export.record import StoredBundle, input_channels
+
+from .request import Rendered, Request
+
+
+def render_photo(
+    bundle: StoredBundle,
+    photo: Path,
+    output: Path,
+    *,
+    precision: str | None = None,
+    pattern: str | None = None,
+    black_level: float | None = None,
+    white_level: float | None = None,
+    depth: Path | None = None,
+    largest: tuple[int, int] | None = None,
+) -> Rendered:
+    """Render `photo` to a PNG file, which is written whole or not at all.
+
+    `largest`: rows and columns of a tile; by default what the file was made for.
+    Raises UserError for all that cannot be read, rendered or written.
+    """
+    file = bundle.file(precision)
+    channels = input_channels(bundle.content(file))
+    for path in (photo, depth):
+        if path is not None and not path.is_file():
+            raise UserError(f"{path} is not there, or no file")
+    if output.suffix.lower() != ".png":
+        raise UserError(f"{output}: pictures are written as .png")
+    if output.exists() and output.samefile(photo):
+        raise UserError(f"{output} is the photograph itself: name another file")
+    request = Request(
+        model=str(bundle.path(file)),
+        photo=str(photo),
+        output=str(output),
+        encoding=bundle.encoding,
+        channels=channels,
+        sensor=bundle.sensor.to_dict() if bundle.sensor else None,
+        pattern=pattern,
+        black_level=black_level,
+        white_level=white_level,
+        depth=str(depth) if depth else None,
+        largest=largest,
+    )
+    answer = ask(request.to_json(), {}, None, "search.render.worker")
+    if answer.values is None or answer.problem:
+        raise UserError(f"cannot render {photo.name}: {answer.problem}")
+    pairs = {name: tuple(answer.values[name]) for name in ("tile", "overlap", "added")}
+    return Rendered(**{**answer.values, **pairs})

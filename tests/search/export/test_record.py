@@ -1,0 +1,80 @@
+"""A bundle on disk: read as it was written, and refused in one line where it is not whole."""
+
+import json
+
+import pytest
+from bundles import make_bundle
+
+from search.data.isp import SENSOR
+from search.errors import UserError
+from search.export.record import RECORD, is_bundle, read_bundle
+from search.networks import zoo_architecture
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_bundle(tmp_path_factory.mktemp("bundles") / "made", (16, 24))
+
+
+@pytest.fixture
+def bundle(made, tmp_path):
+    """A copy to damage."""
+    for path in made.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def test_what_is_read_is_what_was_written(bundle):
+    found = read_bundle(bundle)
+    assert is_bundle(bundle)
+    assert found.architecture == zoo_architecture("mialgo_track1")
+    assert (found.study, found.task.name, found.origin) == ("tiny", "isp", "trial 0")
+    assert (found.encoding, found.sensor) == ("sensor_sqrt", SENSOR)
+    assert list(found.files) == ["fp32", "fp16"]
+    file = found.file("fp16")
+    assert found.content(file) == (bundle / "model_fp16.tflite").read_bytes()
+    assert file.low_ms < file.predicted_ms < file.high_ms
+    assert found.file() == found.file("fp32")
+    assert found.measurements() == []
+
+
+def changed(bundle, **changes):
+    path = bundle / RECORD
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda b: (b / RECORD).unlink(), "is no bundle, it has no verification.json"),
+        (lambda b: (b / RECORD).write_text("{"), "verification.json is damaged"),
+        (lambda b: (b / RECORD).write_text("[]"), "verification.json is damaged"),
+        (lambda b: (b / RECORD).write_text("{}"), "lacks 'files': it is damaged or of an older"),
+        (lambda b: changed(b, files=[]), "damaged: it lists no file"),
+        (lambda b: changed(b, files=[{"precision": "fp32"}]), "lacks 'sha256'"),
+        (lambda b: changed(b, task="video"), "is damaged: unknown task 'video'"),
+        (lambda b: changed(b, psnr_db="good"), "is damaged"),
+        (lambda b: changed(b, encoding="log"), "is damaged: unknown encoding 'log'"),
+        (lambda b: changed(b, architecture={"a": 1}), "is damaged: an architecture"),
+    ],
+)
+def test_a_damaged_record_is_named(bundle, damage, problem):
+    damage(bundle)
+    with pytest.raises(UserError, match=problem) as caught:
+        read_bundle(bundle)
+    assert str(bundle) in str(caught.value)
+
+
+def test_files_that_are_not_the_verified_ones_are_named(bundle):
+    found = read_bundle(bundle)
+    path = bundle / "model_fp32.tflite"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"model_fp32.tflite is not the file that was verified"):
+        found.content(found.file("fp32"))
+    path.unlink()
+    with pytest.raises(UserError, match=r"cannot read .*model_fp32.tflite: No such file"):
+        found.content(found.file("fp32"))
+    with pytest.raises(UserError, match="has no int8 file: it holds fp32, fp16"):
+        found.file("int8")

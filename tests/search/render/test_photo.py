@@ -1,0 +1,145 @@
+"""A photograph's file to a picture's file, in the process that the command starts."""
+
+import numpy as np
+import pytest
+from bundles import make_bundle
+from dng_files import write_dng
+from PIL import ExifTags, Image
+
+from search.data.isp import SENSOR
+from search.data.raw import encode_raw, pack_bayer
+from search.errors import UserError
+from search.export.record import read_bundle
+from search.export.verify import run_tflite
+from search.networks import zoo_architecture
+from search.render.frame import Frame
+from search.render.photo import open_photo
+from search.render.png import write_png
+from search.render.render import render_photo
+from search.render.request import Request
+
+TILE = (40, 56)
+MOSAIC = np.random.default_rng(0).integers(64, 1024, (80, 112)).astype(np.uint16)
+
+
+@pytest.fixture(scope="module")
+def isp(tmp_path_factory):
+    return make_bundle(tmp_path_factory.mktemp("bundles") / "isp", TILE)
+
+
+@pytest.fixture(scope="module")
+def bokeh(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundles") / "bokeh"
+    architecture = zoo_architecture("antins_cv")
+    return make_bundle(folder, (64, 64), architecture, ["fp32"], "bokeh")
+
+
+def request(photo, **changes):
+    fields = {"model": "", "photo": str(photo), "output": "", "encoding": "sensor_sqrt",
+              "channels": 4, "sensor": SENSOR.to_dict()}  # fmt: skip
+    return Request(**(fields | changes))
+
+
+def test_a_dng_becomes_what_the_network_makes_of_its_cells(isp, tmp_path):
+    """Of the file's own size: what is left to compare are reading, encoding and writing."""
+    gains = (2.0, 1.0, 1.6)
+    write_dng(tmp_path / "x.dng", MOSAIC, gains=gains, orientation=6)
+    bundle = read_bundle(isp)
+    done = render_photo(bundle, tmp_path / "x.dng", tmp_path / "out.png", precision="fp16")
+    assert (done.width, done.height, done.tiles, done.passes) == (112, 80, 1, 1)
+    assert done.note == "x.dng: 112 x 80 RAW, black 64, white 1023, gains 2, 1, 1.6"
+    scaled = encode_raw(pack_bayer(MOSAIC), SENSOR, "linear") * np.float32(255 * 4)
+    signal = np.maximum((scaled - 64) / (1023 - 64), 0) * np.array([1.6, 1, 2.0, 1], np.float32)
+    (expected,) = run_tflite(bundle.content(bundle.file("fp16")))(np.sqrt(signal)[None])
+    with Image.open(tmp_path / "out.png") as picture:
+        found = np.asarray(picture).astype(int)
+        assert picture.getexif()[ExifTags.Base.Orientation] == 6
+    # The file has the gains as fractions of four digits.
+    assert np.abs(found - np.rint(np.clip(expected, 0, 1) * 255)).max() <= 1
+
+
+def test_other_levels_and_a_larger_frame(isp, tmp_path):
+    """The same light by a sensor of 14 bits, in tiles: the same picture but for its rounding."""
+    frame = np.tile(MOSAIC, (2, 2))[:150, :200]
+    Image.fromarray(frame).save(tmp_path / "ten.png")
+    Image.fromarray(frame * np.uint16(16)).save(tmp_path / "fourteen.png")
+    bundle = read_bundle(isp)
+    ten = render_photo(bundle, tmp_path / "ten.png", tmp_path / "a.png")
+    assert (ten.tiles, ten.tile, ten.overlap, ten.added) == (6, (29, 53), (6, 6), (0, 0))
+    fourteen = render_photo(
+        bundle, tmp_path / "fourteen.png", tmp_path / "b.png", black_level=64 * 16,
+        white_level=1023 * 16, largest=(200, 200),
+    )  # fmt: skip
+    assert fourteen.tiles == 1
+    first, second = (np.asarray(Image.open(tmp_path / f"{name}.png")) for name in "ab")
+    assert first.shape == (150, 200, 3)
+    assert np.abs(first.astype(int) - second).max() <= 1
+
+
+def test_a_bokeh_network_takes_rgb(bokeh, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (70, 100, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    done = render_photo(read_bundle(bokeh), tmp_path / "x.png", tmp_path / "out.png")
+    assert (done.width, done.height) == (100, 70)
+    assert done.note == "x.png: 100 x 70 RGB"
+    with pytest.raises(UserError, match="--pattern and levels are for RAW photographs"):
+        render_photo(
+            read_bundle(bokeh), tmp_path / "x.png", tmp_path / "out.png", pattern="RGGB"
+        )  # fmt: skip
+
+
+def test_depth_is_a_fourth_channel(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 12, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    Image.fromarray(np.full((4, 6), 51, np.uint8)).save(tmp_path / "depth.png")
+    rgb = {"encoding": "rgb", "sensor": None}
+    opened = open_photo(request(tmp_path / "x.png", depth=str(tmp_path / "depth.png"), **rgb))
+    window = opened.frame.window((0, 0), (8, 12))[0]
+    np.testing.assert_array_equal(window[..., :3], pixels.astype(np.float32) / 255)
+    np.testing.assert_allclose(window[..., 3], 0.2)
+    opened = open_photo(request(tmp_path / "x.png", **rgb))
+    assert opened.note.endswith("without depth (--depth)")
+    assert not opened.frame.window((0, 0), (8, 12))[..., 3].any()
+
+
+def test_a_window_beyond_the_frame_is_mirrored():
+    frame = Frame(np.arange(12).reshape(3, 4, 1), lambda stored: stored.astype(np.float32))
+    window = frame.window((1, 2), (4, 3))[0, ..., 0]
+    np.testing.assert_array_equal(window, [[6, 7, 7], [10, 11, 11], [10, 11, 11], [6, 7, 7]])
+
+
+def test_a_picture_in_strips_is_the_picture(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3)).astype(np.uint8)
+    path = tmp_path / "x.png"
+    write_png(path, (9, 7), [pixels[:4], pixels[4:5], pixels[5:]])
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(np.asarray(image), pixels)
+        assert not image.getexif()
+    with pytest.raises(ValueError, match="2 rows are missing"):
+        write_png(path, (9, 7), [pixels[:7]])
+    with pytest.raises(ValueError, match="in a picture 8 wide"):
+        write_png(path, (9, 8), [pixels])
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(np.asarray(image), pixels)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.png"]
+
+
+@pytest.mark.parametrize(
+    ("photo", "output", "options", "problem"),
+    [
+        ("none.dng", "out.png", {}, "none.dng is not there"),
+        ("x.png", "out.jpg", {}, "pictures are written as .png"),
+        ("x.png", "x.png", {}, "is the photograph itself"),
+        ("x.png", "out.png", {"precision": "int8"}, "has no int8 file: it holds fp32, fp16"),
+        ("text.dng", "out.png", {}, "cannot render text.dng: .*not a RAW file"),
+        ("x.png", "out.png", {"pattern": "RRRR"}, "unknown Bayer pattern 'RRRR'"),
+    ],
+)
+def test_what_cannot_be_rendered_is_named(isp, tmp_path, photo, output, options, problem):
+    Image.fromarray(MOSAIC).save(tmp_path / "x.png")
+    (tmp_path / "text.dng").write_text("hello")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError, match=problem) as caught:
+        render_photo(read_bundle(isp), tmp_path / photo, tmp_path / output, **options)
+    assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.iterdir()) == before
