@@ -94,10 +94,9 @@ def run(
 
 def studies(runs: Runs = RUNS, as_json: AsJson = False) -> None:
     """List the studies that were run."""
+    from search.documents import study_document
     from search.study.results import read_results
     from search.study.storage import load_study, url_of
-
-    from .documents import study_document
 
     found = []
     for directory in sorted(runs.glob("*/")):
@@ -255,7 +254,7 @@ def _export(
 
 
 def _results_document(results: StudyResults) -> dict[str, Any]:
-    from .documents import results_document
+    from search.documents import results_document
 
     return results_document(results)
 

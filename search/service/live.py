@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -105,7 +105,7 @@ class LiveStudies:
     def names(self) -> list[str]:
         """Of all studies, in the order of the alphabet; those that wait to begin included."""
         try:
-            folders = [entry for entry in self.runs.iterdir() if _NAME.search(entry.name)]
+            folders = [entry for entry in self.runs.iterdir() if _NAME.fullmatch(entry.name)]
         except OSError:
             return []
         return sorted(entry.name for entry in folders if _holds_study(entry))
@@ -129,7 +129,7 @@ class LiveStudies:
         reader = self._reader(name)
         submission = read_submission(directory)
         held = reader.holder(directory) is not None
-        state = _state(live.results, submission, held)
+        state = _state(live.results, submission, held, directory)
         message = submission.message if submission and state == "failed" else None
         return _summary(live, state, message)
 
@@ -142,13 +142,18 @@ class LiveStudies:
             raise UnknownStudyError(f"there is no study {name!r}: see the list of studies")
         return self._reader(name).read(directory)
 
+    def has_finished(self, name: str) -> bool:
+        """Whether all has ended that its file asks for, as far as the storage can say."""
+        return _is_finished(self.results(name).results, self.directory(name))
+
     def holder(self, name: str) -> str | None:
         """Who drives the study, as its lock names them; None where nobody does."""
-        return self._reader(name).holder(self.directory(name))
+        directory = self.directory(name)
+        return self._reader(name).holder(directory)
 
     def directory(self, name: str) -> Path:
         """The study's folder. Raises UnknownStudyError for what cannot be a study's name."""
-        if not _NAME.search(name):
+        if not _NAME.fullmatch(name):
             raise UnknownStudyError(f"{name[:80]!r} is not the name of a study")
         return self.runs / name
 
@@ -307,28 +312,38 @@ def _holds_study(directory: Path) -> bool:
     return (directory / SUBMISSION).exists() or url_of(directory) is not None
 
 
-def _state(results: StudyResults, submission: Submission | None, held: bool) -> State:
+def _state(
+    results: StudyResults, submission: Submission | None, held: bool, directory: Path
+) -> State:
     if held:
         return "running"
-    if submission is not None and submission.wanted:
-        return "queued"
-    if submission is not None and submission.exit_code == 0:
-        return "finished"  # Also where the space had fewer candidates than were asked for.
-    if _is_finished(results):
+    if _is_finished(results, directory):
         return "finished"
-    failed = submission is not None and submission.exit_code not in (None, 130)
-    return "failed" if failed else "stopped"
+    if submission is None:
+        return "stopped"
+    if submission.wanted:
+        return "queued"
+    if submission.exit_code == 0:
+        return "finished"  # The space had fewer candidates than were asked for.
+    return "stopped" if submission.exit_code in (None, 130) else "failed"
 
 
-def _is_finished(results: StudyResults) -> bool:
-    """Whether its search and its finals have ended, as far as the storage can say."""
-    finals = results.config.finals
-    if results.trained < results.config.trials:
+def _is_finished(results: StudyResults, directory: Path) -> bool:
+    """As the storage knows the study, and as its submitted file does, which may ask for more."""
+    if not _has_all(results, results.config):
         return False
-    if finals is None:
+    file = directory / STUDY_FILE
+    return not file.exists() or _has_all(results, load_config(file))
+
+
+def _has_all(results: StudyResults, wanted: StudyConfig) -> bool:
+    """Whether its search and its finals have ended."""
+    if results.trained < wanted.trials:
+        return False
+    if wanted.finals is None:
         return True
-    finalists = results.finalists()
-    return bool(finalists) and all(len(f.psnrs_db) >= finals.seeds for f in finalists)
+    finalists = replace(results, config=wanted).finalists()
+    return bool(finalists) and all(len(f.psnrs_db) >= wanted.finals.seeds for f in finalists)
 
 
 def _summary(live: Live, state: State, message: str | None) -> StudyOverview:
