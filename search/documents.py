@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from latency import Graph, LatencyEstimate
+from search.service.live import StudyOverview
 from search.study.results import Finalist, StudyResults, TrialRecord
 
 
@@ -27,17 +28,17 @@ def results_document(results: StudyResults) -> dict[str, Any]:
     }
 
 
-def study_document(results: StudyResults) -> dict[str, Any]:
+def study_document(study: StudyOverview) -> dict[str, Any]:
     """One line of the list of studies."""
-    config, best = results.config, results.best
     return {
-        "study": config.name,
-        "task": config.task,
-        "device": config.device,
-        "data": config.data.dataset,
-        "trained": results.trained,
-        "trials": config.trials,
-        "best_log2_score": best.log2_score if best else None,
+        "study": study.name,
+        "state": study.state,
+        "task": study.task,
+        "device": study.device,
+        "data": study.dataset,
+        "trained": study.trained,
+        "trials": study.trials,
+        "best_log2_score": study.best_log2_score,
     }
 
 
