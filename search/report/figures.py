@@ -25,6 +25,7 @@ from .progress import (
 )
 from .published import published_pareto
 from .slices import slices
+from .surrogate import surrogate_errors
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,13 @@ PANELS: dict[str, Panel] = {
         "Quartiles and range of the complete trials that made a choice so, the most important "
         "choices first. The values that a sampler likes have seen more trials, and better company.",
         slices,
+    ),
+    "surrogate": Panel(
+        "What the surrogate would have said",
+        "Measured minus expected PSNR of each complete trial, by the latency-aware sampler's "
+        "surrogate given the trials before it, in blocks that double. Replayed from the results, "
+        "whatever sampler the study has.",
+        surrogate_errors,
     ),
     "importance": Panel(
         "Importance of the choices",

@@ -8,6 +8,7 @@ from html import escape
 
 from search.data.sample import GENERATOR_VERSION
 from search.study.results import StudyResults
+from search.tasks import Task
 
 from .notes import dataset_name, finals_budget, search_budget
 from .progress import status_counts
@@ -126,9 +127,8 @@ def pareto_html(results: StudyResults) -> str:
     )
 
 
-def published_html(results: StudyResults) -> str:
+def published_html(task: Task) -> str:
     """The published rows that were timed on the GPU."""
-    task = results.config.task_facts
     rows = published(task)
     if not rows:
         return ""

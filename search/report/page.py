@@ -50,7 +50,7 @@ def render_report(results: StudyResults, made: datetime) -> str:
         winner=markup.winner(results),
         leaderboard=markup.leaderboard_html(results),
         pareto_table=markup.pareto_html(results),
-        published_table=markup.published_html(results),
+        published_table=markup.published_html(results.config.task_facts),
         classical_table=markup.classical_html(results),
         images=_images(results),
         architecture=_architecture(results),

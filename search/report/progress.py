@@ -141,6 +141,24 @@ def learning_curves(results: StudyResults) -> go.Figure:
     return style(figure, height=360, xaxis_title="training step", yaxis_title="PSNR, dB")
 
 
+def compared_curves(curves: Sequence[tuple[str, Curve]]) -> go.Figure:
+    """The learning curves of a few named trainings."""
+    if not curves:
+        return empty("No learning curve yet.")
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[step for step, _ in curve], y=[psnr_db for _, psnr_db in curve],
+                mode="lines+markers", name=escape(name),
+                line={"color": PALETTE[i % len(PALETTE)], "width": 1.8}, marker={"size": 6},
+            )
+            for i, (name, curve) in enumerate(curves)
+        ]
+    )  # fmt: skip
+    style(figure, height=360, xaxis_title="training step", yaxis_title="PSNR, dB")
+    return figure.update_layout(showlegend=True)
+
+
 def _curves(name: str, colour: str, curves: list[tuple[Curve, str]]) -> go.Scatter:
     """All curves of a group in one trace, with gaps between: many traces make a page slow."""
     shown = evenly(curves, MOST_CURVES)
