@@ -107,7 +107,7 @@ def _prices(profile: DeviceProfile) -> str:
     if profile.learned is None:
         return "linear prices, fitted to the timings"
     sources = "; ".join(
-        f"{source.model.name}: {source.model.source}" for source in profile.learned.sources
+        f"{source.model.name}: {source.model.source.rstrip('.')}" for source in profile.learned.sources
     )
     return f"kernel models of {sources}"
 

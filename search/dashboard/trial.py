@@ -163,24 +163,24 @@ Numbers = tuple[str, list[float | None], str, float | None]
 
 def _numbers(trials: Sequence[TrialRecord]) -> list[Numbers]:
     """(name, value by trial, format, best) of what trials are compared by."""
-    known = [trial.estimate for trial in trials]
-    rows: list[tuple[str, list[float | None], str, Callable[..., float]]] = [
+    estimates = [trial.estimate for trial in trials]
+    rows: list[tuple[str, list[float | None], str, Callable[..., float] | None]] = [
         ("log2 of the score", [t.log2_score for t in trials], ".2f", max),
         ("PSNR, dB", [t.psnr_db for t in trials], ".2f", max),
         ("SSIM", [t.ssim for t in trials], ".4f", max),
         ("LPIPS", [t.lpips for t in trials], ".4f", min),
-        ("run time, ms", [e and e.runtime_ms for e in known], ".3g", min),
-        ("90 % from", [e and e.low_ms for e in known], ".3g", min),
-        ("90 % to", [e and e.high_ms for e in known], ".3g", min),
-        ("GMAC", [e and e.gmac for e in known], ".3g", min),
-        ("parameters", [e and e.parameters for e in known], ",d", min),
-        ("kernels", [e and e.kernels for e in known], "d", min),
+        ("run time, ms", [e and e.runtime_ms for e in estimates], ".3g", min),
+        ("90 % from", [e and e.low_ms for e in estimates], ".3g", None),
+        ("90 % to", [e and e.high_ms for e in estimates], ".3g", None),
+        ("GMAC", [e and e.gmac for e in estimates], ".3g", min),
+        ("parameters", [e and e.parameters for e in estimates], ",d", min),
+        ("kernels", [e and e.kernels for e in estimates], "d", min),
         ("training, CPU s", [t.seconds.get("cpu") for t in trials], ".1f", min),
     ]
     return [
-        (words, values, form, best(value for value in values if value is not None))
+        (words, values, form, best(known) if best else None)
         for words, values, form, best in rows
-        if any(value is not None for value in values)
+        if (known := [value for value in values if value is not None])
     ]
 
 

@@ -92,12 +92,13 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(asset=asset_url, study_url=study_url, picture=picture_url)
-    environment.filters.update(median=statistics.median)
     environment.filters.update(
         score=_score,
         count=count_text,
         network=_network,
         number=_number,
+        ms=_ms,
+        median=statistics.median,
         duration=duration_text,
     )
     return environment
@@ -109,6 +110,13 @@ def _score(log2_score: float | None) -> str:
 
 def _number(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
+
+
+def _ms(value: float | None) -> str:
+    """Three digits, and all of them of whole milliseconds."""
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def _network(trial: TrialRecord) -> str:

@@ -39,7 +39,7 @@ def predicted_against_measured(profile: DeviceProfile) -> go.Figure:
             go.Scatter(
                 x=measured, y=held_out, name="network, predicted from the others",
                 mode="markers+text" if len(rows) <= FEW else "markers",
-                text=[escape(row.name) for row in rows], textposition="bottom right",
+                text=[escape(row.name) for row in rows], textposition=[_label_side(ms, low, high) for ms in measured],
                 textfont={"size": 11}, marker={"color": BLUE, "size": 8, "opacity": 0.8},
                 hovertext=[
                     f"<b>{escape(row.name)}</b><br>{row.measured_ms:.4g} ms measured"
@@ -54,3 +54,8 @@ def predicted_against_measured(profile: DeviceProfile) -> go.Figure:
     figure.update_xaxes(title_text="measured ms", **log_axis((low, high)))
     figure.update_yaxes(title_text="predicted ms", **log_axis((low, high)))
     return figure
+
+
+def _label_side(ms: float, low: float, high: float) -> str:
+    """Below the line, but not across the edge of the plot."""
+    return "bottom right" if ms * ms < low * high else "top left"

@@ -167,7 +167,7 @@ def _size(item: KernelEstimate) -> Size:
 
 
 def _size_name(size: Size | None) -> str:
-    return "no image" if size is None else f"{size[0]} x {size[1]}"
+    return "not a kernel" if size is None else f"{size[0]} x {size[1]}"
 
 
 def _share(share: float) -> str:

@@ -39,6 +39,10 @@ function watchPlot(element) {
 
 function watchTools(group) {
   const plot = document.getElementById(group.dataset.tools);
+  // A finger that drags scrolls the page until a tool is chosen.
+  if (matchMedia("(pointer: coarse)").matches) {
+    group.querySelector("[aria-pressed=true]").setAttribute("aria-pressed", "false");
+  }
   group.addEventListener("click", (event) => {
     const drag = event.target.dataset.drag;
     if (!drag) return;
