@@ -12,7 +12,7 @@ from search.errors import UserError
 
 from .studies import RUNS, Runs
 
-PORT = 8080
+PORT = 8081
 Study = Annotated[
     str | None, typer.Argument(metavar="[STUDY]", help="A study to begin with; default: the list.")
 ]

@@ -113,6 +113,19 @@ def driver_lock(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
+def service_lock(runs: Path) -> Iterator[None]:
+    """Hold a folder of studies for one service; UserError where another holds it."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        lock = (runs / ".service.lock").open("a+")
+    except OSError as error:
+        raise UserError(f"cannot write to {runs}: {error.strerror}") from None
+    with lock:
+        _lock_file(lock, str(runs), by="lensnas serve")
+        yield
+
+
+@contextmanager
 def sqlite_lock(database: Path, study: str) -> Iterator[None]:
     """Hold a study in an SQLite file, which another folder's study file may name too."""
     with sqlite_lock_file(database, study).open("a+") as lock:
@@ -120,13 +133,11 @@ def sqlite_lock(database: Path, study: str) -> Iterator[None]:
         yield
 
 
-def _lock_file(lock: TextIO, what: str) -> None:
+def _lock_file(lock: TextIO, what: str, by: str = "lensnas run") -> None:
     if not _locked(lock):
         lock.seek(0)
         holder = lock.read().strip()
-        raise UserError(
-            f"another 'lensnas run' is working on {what}" + (f": {holder}" if holder else "")
-        )
+        raise UserError(f"another {by!r} is working on {what}" + (f": {holder}" if holder else ""))
     lock.truncate(0)
     lock.write(str(Driver()))
     lock.flush()

@@ -206,7 +206,7 @@ def read_results(study: optuna.Study, config: StudyConfig) -> StudyResults:
 
 def read_finals(attrs: dict[str, Any]) -> tuple[FinalRun, ...]:
     """The runs of the finals, of a study's user attributes."""
-    return tuple(_read_final(v) for k, v in sorted(attrs.items()) if k.startswith(FINAL))
+    return tuple(read_final(v) for k, v in sorted(attrs.items()) if k.startswith(FINAL))
 
 
 def read_trial(trial: FrozenTrial) -> TrialRecord:
@@ -258,7 +258,8 @@ def write_final(run: FinalRun) -> dict[str, Any]:
     }
 
 
-def _read_final(fields: dict[str, Any]) -> FinalRun:
+def read_final(fields: dict[str, Any]) -> FinalRun:
+    """Inverse of `write_final`."""
     return FinalRun(
         architecture=Architecture.from_json(fields["architecture"]),
         seed=fields["seed"],
