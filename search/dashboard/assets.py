@@ -37,7 +37,9 @@ class Asset:
 @cache
 def assets() -> dict[str, Asset]:
     """All there are, by name."""
-    return {name: Asset(media, gzip.compress(content, 6, mtime=0)) for name, media, content in _read()}
+    return {
+        name: Asset(media, gzip.compress(content, 6, mtime=0)) for name, media, content in _read()
+    }
 
 
 @cache

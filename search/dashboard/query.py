@@ -20,7 +20,10 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 SORTS: dict[str, tuple[str, Callable[[TrialRecord], tuple[bool, float]]]] = {
     "score": ("best score", lambda t: _known(t.log2_score, -1)),
     "psnr": ("highest PSNR", lambda t: _known(t.psnr_db, -1)),
-    "runtime": ("shortest run time", lambda t: _known(t.estimate and t.estimate.runtime_ms)),
+    "runtime": (
+        "shortest run time",
+        lambda t: _known(t.estimate.runtime_ms if t.estimate else None),
+    ),
     "newest": ("newest", lambda t: (False, -t.number)),
     "oldest": ("oldest", lambda t: (False, t.number)),
 }
@@ -83,7 +86,9 @@ class Filter:
         return (
             (not self.statuses or trial.status in self.statuses)
             and (self.max_ms is None or (known is not None and known.runtime_ms <= self.max_ms))
-            and (self.min_db is None or (trial.psnr_db is not None and trial.psnr_db >= self.min_db))
+            and (
+                self.min_db is None or (trial.psnr_db is not None and trial.psnr_db >= self.min_db)
+            )
             and (
                 not self.text
                 or (trial.architecture is not None and self.text in label(trial.architecture))
@@ -92,7 +97,7 @@ class Filter:
 
 
 def compared_numbers(query: QueryParams) -> list[int]:
-    """Of "?trials=1,2,3" or "?trials=1&trials=2". Raises UserError for other than 2 to 5 numbers."""
+    """Of "?trials=1,2" or "?trials=1&trials=2". Raises UserError for other than 2 to 5 numbers."""
     words = [word for given in query.getlist("trials") for word in given.split(",") if word.strip()]
     try:
         numbers = list(dict.fromkeys(int(word) for word in words[:100]))

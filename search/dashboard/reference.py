@@ -59,7 +59,7 @@ def zoo_view(studies: LiveStudies, task: str | None) -> View:
     context = {
         "task": facts,
         "tasks": [TASKS[known] for known in TASKS],
-        "published": Markup(markup.published_html(facts)),  # noqa: S704
+        "published": Markup(markup.published_html(facts)),
         "systems": _rebuilt(name),
         "ours": _ours(studies, facts),
     }
@@ -107,7 +107,8 @@ def _prices(profile: DeviceProfile) -> str:
     if profile.learned is None:
         return "linear prices, fitted to the timings"
     sources = "; ".join(
-        f"{source.model.name}: {source.model.source.rstrip('.')}" for source in profile.learned.sources
+        f"{source.model.name}: {source.model.source.rstrip('.')}"
+        for source in profile.learned.sources
     )
     return f"kernel models of {sources}"
 

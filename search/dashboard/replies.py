@@ -1,4 +1,4 @@
-"""How the dashboard answers: compressed, with an entity tag, and with the headers of a safe page."""
+"""How the dashboard answers: compressed, with an entity tag and the headers of a safe page."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ def predicted_against_measured(profile: DeviceProfile) -> go.Figure:
     figure = go.Figure(
         [
             go.Scatter(
-                x=[low, high, high, low], y=[low / factor, high / factor, high * factor, low * factor],
+                x=[low, high, high, low],
+                y=[low / factor, high / factor, high * factor, low * factor],
                 fill="toself", fillcolor=FAINT, line={"width": 0}, mode="lines", hoverinfo="skip",
                 name=f"90 % interval, a factor of {factor:.3g}",
             ),
@@ -39,7 +40,8 @@ def predicted_against_measured(profile: DeviceProfile) -> go.Figure:
             go.Scatter(
                 x=measured, y=held_out, name="network, predicted from the others",
                 mode="markers+text" if len(rows) <= FEW else "markers",
-                text=[escape(row.name) for row in rows], textposition=[_label_side(ms, low, high) for ms in measured],
+                text=[escape(row.name) for row in rows],
+                textposition=[_label_side(ms, low, high) for ms in measured],
                 textfont={"size": 11}, marker={"color": BLUE, "size": 8, "opacity": 0.8},
                 hovertext=[
                     f"<b>{escape(row.name)}</b><br>{row.measured_ms:.4g} ms measured"

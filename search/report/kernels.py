@@ -107,10 +107,14 @@ def latency_by_op(estimates: Sequence[tuple[str, LatencyEstimate]]) -> go.Figure
 def _by_op_and_size(estimate: LatencyEstimate) -> go.Figure:
     ops = sorted(_ms_by_op(estimate).items(), key=lambda op: -sum(op[1].values()))
     names = [escape(op) for op, _ in ops]
-    colours: dict[Size | None, str] = {None: GRAY, **_colours(estimate)}
+    colours: dict[Size | None, str] = {None: GRAY}
+    for size, colour in _colours(estimate).items():
+        colours[size] = colour
     figure = go.Figure(
         [
-            _stacked([by_size.get(size, 0.0) for _, by_size in ops], names, _size_name(size), colour)
+            _stacked(
+                [by_size.get(size, 0.0) for _, by_size in ops], names, _size_name(size), colour
+            )
             for size, colour in colours.items()
             if any(size in by_size for _, by_size in ops)
         ]
@@ -124,7 +128,9 @@ def _stacked(times: Sequence[float], names: list[str], name: str, colour: str) -
     return go.Bar(
         x=times, y=names, orientation="h", name=escape(name), marker={"color": colour},
         hoverinfo="text",
-        hovertext=[f"{of}: {escape(name)}<br>{ms:.3f} ms" for of, ms in zip(names, times, strict=True)],
+        hovertext=[
+            f"{of}: {escape(name)}<br>{ms:.3f} ms" for of, ms in zip(names, times, strict=True)
+        ],
     )  # fmt: skip
 
 

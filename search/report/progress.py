@@ -79,7 +79,9 @@ def _history(results: StudyResults, over: Over) -> tuple[list[TrialRecord], list
         trials = _by_number(results)
         return trials, [t.number for t in trials]
     spent = cpu_seconds_by_trial(results)
-    trials = sorted((t for t in results.complete if t.number in spent), key=lambda t: spent[t.number])
+    trials = sorted(
+        (t for t in results.complete if t.number in spent), key=lambda t: spent[t.number]
+    )
     return trials, [spent[t.number] for t in trials]
 
 

@@ -72,9 +72,7 @@ def _roofs(profile: DeviceProfile, x_range: tuple[float, float]) -> list[go.Scat
     return roofs
 
 
-def _line(
-    xs: tuple[float, float], ys: tuple[float, float], name: str, dash: str
-) -> go.Scatter:
+def _line(xs: tuple[float, float], ys: tuple[float, float], name: str, dash: str) -> go.Scatter:
     return go.Scatter(
         x=xs, y=ys, mode="lines", name=name, hoverinfo="skip",
         line={"dash": dash, "color": GRAY, "width": 1.5},

@@ -24,7 +24,8 @@ def one_a_cell(items: Sequence[Item], at: Callable[[Item], Place]) -> list[Item]
         return list(items)
     places = [at(item) for item in items]
     columns, rows = (
-        _cells(values, count) for values, count in zip(zip(*places, strict=True), CELLS, strict=True)
+        _cells(values, count)
+        for values, count in zip(zip(*places, strict=True), CELLS, strict=True)
     )
     first: dict[tuple[int, int], Item] = {}
     for cell, item in zip(zip(columns, rows, strict=True), items, strict=True):
