@@ -31,7 +31,9 @@ def table(
         for first, *rest in rows
     )
     return (
-        f'<div class="scroll"><table class="{css}"><caption>{escape(caption)}</caption>'
+        # What scrolls sideways must be reached by keyboard.
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        f'<table class="{css}"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

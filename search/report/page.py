@@ -96,4 +96,4 @@ def _architecture(results: StudyResults) -> str:
     if results.winner is None:
         return markup.paragraph("No winner yet.")
     drawing = architecture_diagram(results.winner, results.config.task_facts)
-    return f'<div class="scroll">{drawing}</div>'
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="Diagram">{drawing}</div>'
