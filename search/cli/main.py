@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from . import data, latency, serve, studies, zoo
+from . import dashboard, data, latency, serve, studies, zoo
 from .errors import INTERRUPTED, OK, USER_ERROR, explain
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
     ),
 )
 studies.add_commands(app)
+app.command()(dashboard.dashboard)
 app.command()(serve.serve)
 app.add_typer(data.app, name="data", help="Prepare sample data; inspect real data sets.")
 app.add_typer(latency.app, name="latency", help="Predict run times on a phone's GPU.")

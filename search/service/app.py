@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel
 
+from search.dashboard import pages
 from search.study.ownership import service_lock
 
 from . import openapi
@@ -85,7 +85,5 @@ def _health() -> APIRouter:
 
 
 def _mount_dashboard(app: FastAPI, service: Service) -> None:
-    """The pages at "/", where they are installed."""
-    if importlib.util.find_spec("search.dashboard") is not None:
-        dashboard = importlib.import_module("search.dashboard")
-        app.include_router(dashboard.pages(service.studies))
+    """The pages at "/"."""
+    app.include_router(pages(service.studies, api=API))
