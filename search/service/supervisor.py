@@ -7,6 +7,7 @@ studies where they are, those that went on without it included.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -33,6 +34,8 @@ from .settings import Settings
 from .submission import LOG, STUDY_FILE, Submission, read_submission, write_submission
 
 LOOK_EVERY_S = 0.25
+ENDS_IN_S = 10
+"""A process whose study is stored and free."""
 COMMAND = (sys.executable, "-m", "search.cli.main")
 INTERRUPTED = 130
 """The exit code of a run that Ctrl-C has ended."""
@@ -133,9 +136,16 @@ class Supervisor:
         return directory, submission
 
     def _child(self, name: str) -> int | None:
-        """The process of ours that runs the study, also before it has its lock."""
+        """The process of ours that runs the study, also before it has its lock. One that was
+        stopped and has let go of its study only ends, which is waited for."""
         child = self._children.get(name)
-        return child.pid if child is not None and child.poll() is None else None
+        if child is None:
+            return None
+        submission = read_submission(self._settings.runs / name)
+        if submission and not submission.wanted and self._studies.holder(name) is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(ENDS_IN_S)
+        return child.pid if child.poll() is None else None
 
     def _require_rest(self, name: str) -> None:
         submission = read_submission(self._settings.runs / name)

@@ -39,7 +39,9 @@ def open_drawn(page, url):
 
 def serious(page):
     found = Axe().run(page).response["violations"]
-    return [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
+    return [
+        (v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")
+    ]
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -1,6 +1,8 @@
 """A study of a real service, from its submission to its bundle, over a server that is killed."""
 
 import io
+import os
+import signal
 import threading
 import zipfile
 
@@ -10,6 +12,7 @@ from processes import wait_for
 from search.errors import UserError
 from search.service.client import Client, RefusedError
 from search.service.live import LiveStudies
+from search.study.ownership import pid_here
 from search.study.results import read_results
 from search.study.storage import load_study
 
@@ -20,7 +23,7 @@ def test_a_study_goes_on_while_its_server_is_killed_and_is_exported(served, stud
     served.start()
     client = Client(served.url)
     # Long enough to be killed in the middle.
-    longer = {"training": {"steps": 60}, "trials": 3, "finals": {"seeds": 1}}
+    longer = {"training": {"steps": 40}, "trials": 3, "finals": {"seeds": 1}}
     assert client.submit(study_yaml("watched", **longer)).state == "queued"
     client.submit(study_yaml("second", trials=1, finals=None))
     seen = []
@@ -32,6 +35,7 @@ def test_a_study_goes_on_while_its_server_is_killed_and_is_exported(served, stud
     watching.start()
     assert wait_for(lambda: any(p.overview.counts.get("complete") for p in seen))
     driver = LiveStudies(tmp_path / "runs").holder("watched")
+    os.killpg(pid_here(driver), signal.SIGSTOP)  # Or a fast machine has it finished too soon.
     served.kill()
     assert LiveStudies(tmp_path / "runs").holder("watched") == driver
     served.start()
@@ -42,6 +46,7 @@ def test_a_study_goes_on_while_its_server_is_killed_and_is_exported(served, stud
     assert refusal.value.status == 409
     with pytest.raises(RefusedError, match="stop it first"):
         client.delete("watched")
+    os.killpg(pid_here(driver), signal.SIGCONT)
 
     watching.join(timeout=200)
     assert seen[-1].overview.state == "finished"

@@ -159,9 +159,7 @@ def test_another_drivers_claim_in_postgresql_is_seen(live, written, postgres, ru
         assert live.summary("tiny").state == "running"
 
 
-def test_a_storage_that_is_away_is_said_of_its_study_alone(
-    live, written, runs, tmp_path
-):
+def test_a_storage_that_is_away_is_said_of_its_study_alone(live, written, runs, tmp_path):
     written("good")
     written("away", url=f"sqlite:///{tmp_path}/shared.db")
     live.overview()
