@@ -31,14 +31,12 @@ from search.study.storage import document_of, open_storage, require_same, url_of
 from .live import LiveStudies, StorageAwayError
 from .problems import ConflictError
 from .settings import Settings
-from .submission import LOG, STUDY_FILE, Submission, read_submission, write_submission
+from .submission import INTERRUPTED, LOG, STUDY_FILE, Submission, read_submission, write_submission
 
 LOOK_EVERY_S = 0.25
 ENDS_IN_S = 10
 """A process whose study is stored and free."""
 COMMAND = (sys.executable, "-m", "search.cli.main")
-INTERRUPTED = 130
-"""The exit code of a run that Ctrl-C has ended."""
 
 
 class Supervisor:
@@ -93,7 +91,9 @@ class Supervisor:
                 if pid is None:
                     raise ConflictError(f"study {name!r} is run on another machine: {holder}")
             if submission is not None:
-                write_submission(directory, replace(submission, wanted=False, exit_code=130))
+                write_submission(
+                    directory, replace(submission, wanted=False, exit_code=INTERRUPTED)
+                )
             if pid is not None:
                 _interrupt(pid)
 
