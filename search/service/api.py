@@ -70,6 +70,7 @@ def studies_api(service: Service) -> APIRouter:
     )
     def delete(name: Name) -> None:
         """Delete a study that does not run, and all that it left, for ever."""
+        service.exports.require_rest(name)
         supervisor.delete(name)
 
     @router.post(

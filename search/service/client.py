@@ -46,7 +46,7 @@ from .live import StudyOverview
 TOKEN_VARIABLE = "LENSNAS_TOKEN"
 PAGE = 1000
 TIMEOUT_S = 60
-AWAY_S = 30
+AWAY_S = 60
 """How long a watched server may be away, for example to be restarted."""
 _OVERVIEWS = TypeAdapter(list[StudyOverview])
 _OVERVIEW = TypeAdapter(StudyOverview)
@@ -127,17 +127,18 @@ class Client:
 
         A server that is restarted meanwhile is waited for, up to `AWAY_S`.
         """
-        answered_at = time.monotonic()
+        away_since: float | None = None
         while True:
             try:
                 with self._open("GET", _of(study, "events")) as events:
+                    away_since = None
                     for progress in _progress(events):
-                        answered_at = time.monotonic()
                         yield progress
                         if progress.overview.state not in ("queued", "running"):
                             return
             except (UnreachableError, OSError, http.client.HTTPException) as error:
-                if time.monotonic() - answered_at > AWAY_S:
+                away_since = away_since or time.monotonic()
+                if time.monotonic() - away_since > AWAY_S:
                     raise UnreachableError(str(error)) from None
             time.sleep(0.5)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import signal
 import subprocess
 import threading
 import zipfile
@@ -20,6 +19,7 @@ from search.errors import UserError
 from search.export.source import trained_weights
 
 from .live import LiveStudies, UnknownStudyError
+from .problems import ConflictError
 from .supervisor import COMMAND
 
 ExportState = Literal["running", "done", "failed"]
@@ -57,8 +57,9 @@ class Exports:
 
     def __exit__(self, *_: object) -> None:
         self._one_by_one.shutdown(wait=False, cancel_futures=True)
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
+        process = self._process
+        if process is not None:
+            process.terminate()
         self._one_by_one.shutdown()
 
     def begin(self, study: str, trial: str) -> Export:
@@ -81,12 +82,17 @@ class Exports:
         self._studies.results(study)
         if (self._folder(study, trial) / _ARCHIVE).exists():
             return Export(study=study, trial=trial, state="done")
-        try:
-            return self._states[study, trial]
-        except KeyError:
-            raise UnknownStudyError(
-                f"no export of trial {trial} of study {study!r} was asked for"
-            ) from None
+        known = self._states.get((study, trial))
+        if known is None or known.state == "done":  # Its study was deleted since.
+            raise UnknownStudyError(f"no export of trial {trial} of study {study!r} was asked for")
+        return known
+
+    def require_rest(self, study: str) -> None:
+        """Raises ConflictError where a bundle of the study is being made."""
+        with self._lock:
+            for known in self._states.values():
+                if known.study == study and known.state == "running":
+                    raise ConflictError(f"trial {known.trial} of study {study!r} is exported: wait")
 
     def archive(self, study: str, trial: str) -> Path:
         """The bundle as a zip file. Raises UserError where it is not there yet."""
@@ -125,15 +131,17 @@ class Exports:
             text=True,
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
             start_new_session=True,
-        ) as self._process:
+        ) as process:
+            self._process = process
             try:
-                _, said = self._process.communicate(timeout=_MOST_S)
+                _, said = process.communicate(timeout=_MOST_S)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                process.kill()
                 raise
-            code, self._process = self._process.returncode, None
+            finally:
+                self._process = None
         lines = said.strip().splitlines() or ["the export was ended"]
-        return None if code == 0 else lines[-1].removeprefix("error: ")
+        return None if process.returncode == 0 else lines[-1].removeprefix("error: ")
 
 
 def _number(trial: str) -> int | None:

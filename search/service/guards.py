@@ -49,9 +49,11 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        if scope["type"] != "http":
+            return  # There are no web sockets here.
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -84,6 +84,7 @@ class StudyReader:
     def _start(self, storage: RDBStorage | None) -> None:
         """Read `storage` from its beginning."""
         self._storage = storage
+        self._changed = True
         self._study_id: int | None = None
         self._attrs: dict[str, Any] = {}
         self._config: StudyConfig | None = None
@@ -98,7 +99,7 @@ class StudyReader:
             return self._live
         try:
             if self._away is not None and time.monotonic() - self._away_at < ASK_AGAIN_S:
-                raise self._away
+                raise StorageAwayError(str(self._away))
             if self._live is None or time.monotonic() - self._read_at >= READ_EVERY_S:
                 self._read(directory)
             assert self._live is not None
@@ -136,14 +137,16 @@ class StudyReader:
                 storage = self._opened(self._url)
                 if storage is not self._storage:
                     self._start(storage)
-                changed = self._read_attrs(storage, directory) | self._read_trials(storage)
+                # Kept where the second fails: the next time only the rest is read.
+                self._changed |= self._read_attrs(storage, directory)
+                self._changed |= self._read_trials(storage)
         except KeyError:
             self._start(None)
             # A driver makes its file before it makes its study.
             self._waiting(directory)
             return
         assert self._config is not None
-        if changed or self._live is None:
+        if self._changed or self._live is None:
             finals = read_finals(self._attrs)
             self._found(StudyResults(self._config, tuple(self._records), finals))
 
@@ -164,6 +167,7 @@ class StudyReader:
 
     def _found(self, results: StudyResults) -> None:
         self._live = Live(results, next(self._versions))
+        self._changed = False
 
     def _read_attrs(self, storage: RDBStorage, directory: Path) -> bool:
         if self._study_id is None:
