@@ -161,7 +161,7 @@ def _measure(options: argparse.Namespace, port: int, pid: int) -> None:
             time.sleep(0.5)
     first_s = time.perf_counter() - begun
     print(f"first answer after {first_s:.1f} s: all trials are read once", flush=True)
-    waits, errors, events, ratios = [], [], 0, []
+    waits_ms, errors, events, ratios = [], [], 0, []
     busy_s = spent_s = 0.0
     for number in range(options.rounds):
         quiet, _ = one_round(client, f"quiet-{number}", options, port, loaded=False)
@@ -170,22 +170,21 @@ def _measure(options: argparse.Namespace, port: int, pid: int) -> None:
         spent_s += time.perf_counter() - began
         busy_s += cpu_s(pid) - used
         assert load is not None
-        waits += load.waits_s
+        waits_ms = sorted([*waits_ms, *(1000 * wait for wait in load.waits_s)])
         errors += load.errors
         events += load.events
         ratios += [busy[index] / quiet[index] for index in busy.keys() & quiet.keys()]
-    waits_ms = sorted(1000 * wait for wait in waits)
-    p = {share: waits_ms[int(share * (len(waits_ms) - 1))] for share in (0.5, 0.9, 0.99, 1.0)}
-    print(f"{len(waits_ms)} answers in {spent_s:.0f} s, {len(errors)} errors {errors[:3]}")
-    print("Pareto set, ms: " + ", ".join(f"p{100 * s:g} {value:.0f}" for s, value in p.items()))
-    print(
-        f"{events} events to {options.watchers} watchers; server {busy_s / spent_s:.0%} of a core"
-    )
-    print(
-        f"{len(ratios)} pairs of trainings, busy to quiet: median {statistics.median(ratios):.3f}, "
-        f"mean {statistics.fmean(ratios):.3f}, "
-        f"standard error {statistics.stdev(ratios) / len(ratios) ** 0.5:.3f}"
-    )
+        p = {share: waits_ms[int(share * (len(waits_ms) - 1))] for share in (0.5, 0.9, 0.99, 1.0)}
+        print(f"after round {number + 1}:")
+        print(f"  {len(waits_ms)} answers in {spent_s:.0f} s, {len(errors)} errors {errors[:3]}")
+        print("  Pareto set, ms: " + ", ".join(f"p{100 * s:g} {ms:.0f}" for s, ms in p.items()))
+        print(f"  {events} events; the server took {busy_s / spent_s:.0%} of a core")
+        print(
+            f"  {len(ratios)} pairs of trainings, busy to quiet: "
+            f"median {statistics.median(ratios):.3f}, mean {statistics.fmean(ratios):.3f}, "
+            f"standard error {statistics.stdev(ratios) / len(ratios) ** 0.5:.3f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
