@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from . import data, latency, studies, zoo
+from . import dashboard, data, latency, serve, studies, zoo
 from .errors import INTERRUPTED, OK, USER_ERROR, explain
 from .render import render
 from .rescore import rescore
@@ -30,6 +30,8 @@ app = typer.Typer(
     ),
 )
 studies.add_commands(app)
+app.command()(dashboard.dashboard)
+app.command()(serve.serve)
 app.command()(render)
 app.command()(rescore)
 app.command()(submit)

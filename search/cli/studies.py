@@ -12,12 +12,15 @@ import typer
 
 from search.errors import UserError
 
+from . import remote
 from .errors import FAILED
+from .remote import Server
 
 if TYPE_CHECKING:
     from search.config import StudyConfig
     from search.export.bundle import Bundle
     from search.report.measured import RescoredRow
+    from search.service.live import StudyOverview
     from search.study.results import StudyResults
 
 AsJson = Annotated[
@@ -59,6 +62,7 @@ def run(
     finish: Annotated[
         bool, typer.Option("--finish", help="Then write the report and export the winner.")
     ] = False,
+    server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the study of a YAML file, or go on where it stopped.
@@ -74,8 +78,14 @@ def run(
 
     from .progress import ConsoleObserver
 
-    given = {"trials": trials, "workers": workers, "runner": runner, "address": address}
-    config = _overridden(load_config(study), {k: v for k, v in given.items() if v is not None})
+    options = {"trials": trials, "workers": workers, "runner": runner, "address": address}
+    given = {name: value for name, value in options.items() if value is not None}
+    if server is not None:
+        if finish:
+            raise UserError("--finish is for this machine: lensnas export --server comes after")
+        _show(remote.run(server, study, given), as_json)
+        return
+    config = _overridden(load_config(study), given)
     console = Console(stderr=True)
     with ConsoleObserver(console, config) as observer:
         results = run_study(config, observer)
@@ -94,28 +104,22 @@ def run(
         console.print(f"Next: lensnas report {study}, lensnas export {study}", soft_wrap=True)
 
 
-def studies(runs: Runs = RUNS, as_json: AsJson = False) -> None:
-    """List the studies that were run."""
-    from search.study.results import read_results
-    from search.study.storage import load_study, url_of
+def studies(runs: Runs = RUNS, server: Server = None, as_json: AsJson = False) -> None:
+    """List the studies that were run, or that a server has."""
+    from search.documents import study_document
+    from search.service.live import LiveStudies
 
-    from .documents import study_document
-
-    found = []
-    for directory in sorted(runs.glob("*/")):
-        url = url_of(directory)
-        if url is None:
-            continue
-        try:
-            study, config = load_study(url, directory.name)
-        except UserError as error:
-            print(f"warning: left out {directory.name}: {error}", file=sys.stderr)
-            continue
-        found.append(read_results(study, config))
+    studies = LiveStudies(runs).overview() if server is None else remote.client(server).studies()
+    for study in studies:
+        if study.task is None:
+            print(f"warning: left out {study.name}: {study.message}", file=sys.stderr)
+    found = [study for study in studies if study.task is not None]
     if as_json:
-        _print_json([study_document(results) for results in found])
+        _print_json([study_document(study) for study in found])
     elif found:
         _print_studies(found)
+    elif server is not None:
+        print(f"No studies at {server}.")
     else:
         print(f"No studies under {runs}: start one with 'lensnas run', or give --runs.")
 
@@ -126,19 +130,18 @@ def show(
         Path | None, typer.Option("--csv", help="Write every trial to a CSV file instead.")
     ] = None,
     runs: Runs = RUNS,
+    server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """Print a study's best networks, its Pareto set and the published results."""
-    results = load_results(study, runs)
+    results = load_results(study, runs) if server is None else remote.results(server, study)
     if csv is not None:
         from search.artifacts import write_bytes
         from search.study.frame import trials_frame
 
         write_bytes(csv, trials_frame(results).to_csv(index=False).encode())
-    elif as_json:
-        _print_json(_results_document(results))
     else:
-        _print_tables(results)
+        _show(results, as_json)
 
 
 def report(
@@ -175,6 +178,7 @@ def export(
         bool, typer.Option("--force", help="Write the files even if a check fails.")
     ] = False,
     runs: Runs = RUNS,
+    server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """Export a trained network as .tflite files for the phone, with a model card.
@@ -183,6 +187,12 @@ def export(
 
     Exit codes: 1 where a check fails (without --force), 2 for what you can mend.
     """
+    if server is not None:
+        if force or precision != "fp32,fp16":
+            raise UserError("--precision and --force are for this machine, a server has its own")
+        written = remote.export(server, study, output or Path(f"{study}-export"), trial)
+        print("\n".join(map(str, written)))
+        return
     results = load_results(study, runs)
     folder = output or results.config.directory / "export"
     bundle = _export(results, trial, folder, precision, force)
@@ -263,8 +273,15 @@ def _export(
     raise typer.Exit(FAILED)
 
 
+def _show(results: StudyResults, as_json: bool) -> None:
+    if as_json:
+        _print_json(_results_document(results))
+    else:
+        _print_tables(results)
+
+
 def _results_document(results: StudyResults) -> dict[str, Any]:
-    from .documents import results_document
+    from search.documents import results_document
 
     return results_document(results)
 
@@ -279,19 +296,21 @@ def _print_tables(results: StudyResults) -> None:
     console.print(pareto_table(results))
 
 
-def _print_studies(found: list[StudyResults]) -> None:
+def _print_studies(found: list[StudyOverview]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("study", "task", "device", "data", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table("study", "state", "task", "device", "data", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("trained", justify="right")
     table.add_column("best score*", justify="right")
-    for results in found:
-        config, best = results.config, results.best
-        shown = "" if best is None or best.log2_score is None else f"{2.0**best.log2_score:.4g}"
-        progress = f"{results.trained} of {config.trials}"
-        table.add_row(config.name, config.task, config.device, config.data.dataset, progress, shown)
+    for study in found:
+        best = study.best_log2_score
+        shown = "" if best is None else f"{2.0**best:.4g}"
+        progress = f"{study.trained} of {study.trials}"
+        table.add_row(
+            study.name, study.state, study.task, study.device, study.dataset, progress, shown
+        )
     table.caption = "* after brief training, on the study's data, with predicted run time"
     table.caption_justify = "left"
     Console().print(table)

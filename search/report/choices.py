@@ -15,12 +15,16 @@ from search.study.results import StudyResults, TrialRecord
 from spaces.space import Choice
 
 from .style import BLUE, empty, escape, score_text, style
+from .thin import drawn_note, evenly
 
 MIN_TRIALS = 8
 """Complete trials below which importances are noise."""
 TOP_SHARE = 0.25
 """PED-ANOVA asks what the best quarter has in common: at 20 trials, five of them."""
 SHOWN = 12
+MOST_LINES = 300
+"""Of complete trials: evenly spaced ones by rank where there are more."""
+MOST_COMPARED = 1_000
 
 _COLOURS = 8
 _SCALE = ["rgb(134,163,187)", "rgb(230,176,74)", "rgb(213,94,0)"]
@@ -36,8 +40,8 @@ def parallel_choices(results: StudyResults) -> go.Figure:
     A row is a choice, a place in it a value; where the choice does not exist in an
     architecture the line runs through "-" at the left. Choices that never varied are left out.
     """
-    trials = results.complete
-    choices = _varied(results.config.search_space().choices, trials)
+    trials = evenly(results.complete, MOST_LINES)
+    choices = varied_choices(results)
     if len(trials) < 2 or not choices:
         return empty("Comparing choices needs two complete trials.")
     figure = go.Figure()
@@ -50,7 +54,8 @@ def parallel_choices(results: StudyResults) -> go.Figure:
         height=90 + 44 * len(choices),
         margin={"l": 110, "r": 16, "t": 40, "b": 16},
         title={
-            "text": "score: low (blue), middle (yellow), high (red)",
+            "text": "score: low (blue), middle (yellow), high (red)"
+            + drawn_note(len(trials), len(results.complete)),
             "font": {"size": 12},
             "x": 0,
         },
@@ -93,10 +98,11 @@ def importances(results: StudyResults) -> dict[str, float]:
     spaces) as Optuna has it, on a study rebuilt from the records. It tells what was
     frequent among the best, not what causes what.
     """
-    choices = _varied(results.config.search_space().choices, results.complete)
+    choices = varied_choices(results)
     if len(results.complete) < MIN_TRIALS or not choices:
         return {}
-    study = _rebuilt(results.complete, choices)
+    # Evenly spaced by rank: the best quarter of many is found in a thousand as well.
+    study = _rebuilt(evenly(results.complete, MOST_COMPARED), choices)
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=TOP_SHARE)
     with warnings.catch_warnings():
         # Rare conditional choices; the caption says that few trials make a rough guess.
@@ -124,13 +130,14 @@ def _rebuilt(trials: Sequence[TrialRecord], choices: Sequence[Choice]) -> optuna
     return study
 
 
-def _varied(choices: Sequence[Choice], trials: Sequence[TrialRecord]) -> list[Choice]:
-    """Choices that at least two of the trials have made differently."""
+def varied_choices(results: StudyResults) -> list[Choice]:
+    """Choices of the study's space that at least two complete trials have made differently."""
+    known = [t.architecture.choices for t in results.complete if t.architecture]
 
     def values(choice: Choice) -> set[object]:
-        known = [t.architecture.choices for t in trials if t.architecture]
         return {chosen[choice.name] for chosen in known if choice.name in chosen}
 
+    choices = results.config.search_space().choices
     return [choice for choice in choices if len(values(choice)) > 1]
 
 
@@ -175,6 +182,11 @@ def _lines(
     )  # fmt: skip
 
 
+def value_name(value: object) -> str:
+    """A choice's value as figures show it, escaped."""
+    return _VALUE_NAMES.get(str(value)) or escape(value)
+
+
 def _place(choice: Choice, value: object) -> float:
     """0 to 1 for the first to the last value; left of both for a choice that is not there."""
     if value is None:
@@ -190,7 +202,7 @@ def _value_labels(choices: Sequence[Choice]) -> go.Scatter:
         for value in values:
             xs.append(_place(choice, value))
             ys.append(row - 0.3)
-            texts.append(_VALUE_NAMES.get(str(value)) or escape(value))
+            texts.append(value_name(value))
     return go.Scatter(
         x=xs, y=ys, mode="text", text=texts, hoverinfo="skip", showlegend=False,
         textfont={"size": 11},

@@ -17,13 +17,15 @@ from .choices import MIN_TRIALS, importance, parallel_choices
 from .kernels import winner_latency
 from .pareto import pareto
 from .progress import (
-    hypervolume_over_trials,
+    hypervolume_over,
     learning_curves,
     score_history,
     seconds_by_phase,
     timeline,
 )
 from .published import published_pareto
+from .slices import slices
+from .surrogate import surrogate_errors
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,17 @@ PANELS: dict[str, Panel] = {
     "hypervolume": Panel(
         "Hypervolume over trials",
         "Area between the Pareto front and the slowest and worst trial, run time in octaves.",
-        hypervolume_over_trials,
+        hypervolume_over,
+    ),
+    "score_cpu": Panel(
+        "Score over CPU time",
+        "What the same training time has found: pruned and failed trials are paid for, too.",
+        lambda results: score_history(results, "CPU s"),
+    ),
+    "hypervolume_cpu": Panel(
+        "Hypervolume over CPU time",
+        "As over trials, but by what they cost.",
+        lambda results: hypervolume_over(results, "CPU s"),
     ),
     "curves": Panel(
         "Learning curves",
@@ -72,6 +84,19 @@ PANELS: dict[str, Panel] = {
         "Choices of all complete trials",
         'A line is a trial, a row a choice; "-" where a trial does not have that choice.',
         parallel_choices,
+    ),
+    "slices": Panel(
+        "Scores by choice",
+        "Quartiles and range of the complete trials that made a choice so, the most important "
+        "choices first. The values that a sampler likes have seen more trials, and better company.",
+        slices,
+    ),
+    "surrogate": Panel(
+        "What the surrogate would have said",
+        "Measured minus expected PSNR of each complete trial, by the latency-aware sampler's "
+        "surrogate given the trials before it, in blocks that double. Replayed from the results, "
+        "whatever sampler the study has.",
+        surrogate_errors,
     ),
     "importance": Panel(
         "Importance of the choices",

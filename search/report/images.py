@@ -7,13 +7,15 @@ import html
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from PIL import Image
+from plotly.colors import hex_to_rgb, sequential
 
-from search.artifacts import load_preview
+from search.artifacts import PREVIEW, load_preview, read_arrays
 from search.study.directories import final_directory, trial_directory
-from search.study.results import StudyResults
+from search.study.results import StudyResults, TrialRecord
 from spaces.architecture import Architecture
 
 from .rows import LeaderRow, leaderboard
@@ -29,6 +31,67 @@ class Picture:
     caption: str
     pixels: np.ndarray
     psnr_db: float | None = None
+
+
+Kind = Literal["input", "target", "output", "error"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+ERROR_LEVELS = 32
+"""Of 255: the mean absolute error of a pixel from which an error map is brightest."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """What a training left of a few validation images: uint8 [N, H, W, 3] each. The input may be
+    smaller: it is a quick look at what the network saw."""
+
+    input: np.ndarray
+    output: np.ndarray
+    target: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    @property
+    def psnrs_db(self) -> list[float | None]:
+        """Of each output, from its 8 bits; None for a perfect one."""
+        arrays = {"output": self.output, "target": self.target}
+        return [_psnr_db(arrays, index) for index in range(len(self))]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of a target."""
+        return self.target.shape[2], self.target.shape[1]
+
+
+def trial_pictures(results: StudyResults, trial: TrialRecord) -> Pictures | None:
+    """Of a trial at full resolution; None where it left none that can be read."""
+    try:
+        arrays = read_arrays(trial_directory(results.config, trial.number) / PREVIEW)
+        return Pictures(arrays["input"], arrays["output"], arrays["target"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def picture_png(pictures: Pictures, index: int, kind: Kind) -> bytes:
+    """One of them without loss; "error" is `error_map` of output and target."""
+    if kind == "error":
+        pixels = error_map(pictures.output[index], pictures.target[index])
+    else:
+        pixels = getattr(pictures, kind)[index]
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def error_map(output: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Mean absolute error of each pixel over its channels, from black for none to pale yellow for
+    `ERROR_LEVELS` and more. All uint8 [H, W, 3]."""
+    error = np.abs(output.astype(np.int16) - target).mean(axis=-1) / ERROR_LEVELS
+    # A scale whose lightness rises evenly is read alike by any eye.
+    scale = np.array([hex_to_rgb(colour) for colour in sequential.Inferno])
+    place = np.clip(error, 0, 1) * (len(scale) - 1)
+    channels = [np.interp(place, np.arange(len(scale)), scale[:, c]) for c in range(3)]
+    return np.stack(channels, axis=-1).round().astype(np.uint8)
 
 
 def strips(results: StudyResults) -> list[list[Picture]]:

@@ -8,6 +8,7 @@ from html import escape
 
 from search.data.sample import GENERATOR_VERSION
 from search.study.results import StudyResults
+from search.tasks import Task
 
 from .measured import RescoredRow, cells, how_measured
 from .notes import dataset_name, finals_budget, search_budget
@@ -31,7 +32,9 @@ def table(
         for first, *rest in rows
     )
     return (
-        f'<div class="scroll"><table class="{css}"><caption>{escape(caption)}</caption>'
+        # What scrolls sideways must be reached by keyboard.
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        f'<table class="{css}"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -139,9 +142,8 @@ def pareto_html(results: StudyResults) -> str:
     )
 
 
-def published_html(results: StudyResults) -> str:
+def published_html(task: Task) -> str:
     """The published rows that were timed on the GPU."""
-    task = results.config.task_facts
     rows = published(task)
     if not rows:
         return ""

@@ -82,12 +82,17 @@ def profile_note(profile: DeviceProfile) -> str:
     )
 
 
-def _leave_one_out(profile: DeviceProfile) -> str:
-    errors = [
+def leave_one_out_errors(profile: DeviceProfile) -> list[float]:
+    """Shares by which predictions missed timings that they were not fitted on."""
+    return [
         abs(row.held_out_ms / row.measured_ms - 1)
         for row in profile.fit.rows
         if row.held_out_ms is not None
     ]
+
+
+def _leave_one_out(profile: DeviceProfile) -> str:
+    errors = leave_one_out_errors(profile)
     if not errors:
         return "Its leave-one-out error is not known."
     return (

@@ -39,9 +39,7 @@ def render_report(
     results: StudyResults, made: datetime, measured: Sequence[RescoredRow] = ()
 ) -> str:
     """The page as text. `made` is printed as its date."""
-    template = Template(
-        files(__package__).joinpath("templates/report.html").read_text(encoding="utf-8")
-    )
+    template = Template(template_text("report.html"))
     figures = {f"figure_{name}": figure_html(name, results) for name in PANELS}
     notes = (
         data_note(results),
@@ -59,14 +57,21 @@ def render_report(
         leaderboard=markup.leaderboard_html(results),
         measured_table=markup.measured_html(measured),
         pareto_table=markup.pareto_html(results),
-        published_table=markup.published_html(results),
+        published_table=markup.published_html(results.config.task_facts),
         classical_table=markup.classical_html(results),
         images=_images(results),
         architecture=_architecture(results),
         failures=markup.failures(results),
         notes="".join(f"<li>{escape(note)}</li>" for note in notes),
+        style=template_text("style.css"),
+        draw=template_text("draw.js"),
         plotly=get_plotlyjs(),
     )
+
+
+def template_text(name: str) -> str:
+    """A file of `templates`, from which the dashboard has its style and script too."""
+    return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def figure_html(name: str, results: StudyResults) -> str:
@@ -98,4 +103,4 @@ def _architecture(results: StudyResults) -> str:
     if results.winner is None:
         return markup.paragraph("No winner yet.")
     drawing = architecture_diagram(results.winner, results.config.task_facts)
-    return f'<div class="scroll">{drawing}</div>'
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="Diagram">{drawing}</div>'

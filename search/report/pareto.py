@@ -7,12 +7,13 @@ data and PSNR on the challenge's test set share no axis.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from search.study.results import Finalist, Status, StudyResults, TrialRecord
+from spaces.architecture import Architecture
 from spaces.label import label
 
 from .notes import finals_budget, search_budget, seeds_text
@@ -34,6 +35,7 @@ from .style import (
     trial_hover,
     wrapped,
 )
+from .thin import drawn_note, one_a_cell
 
 _UNTRAINED: tuple[Status, ...] = ("infeasible", "pruned")
 """Below the plane in any study; `probed` ones where there are any."""
@@ -43,7 +45,8 @@ _IN_TURNS, _BELOW = ("top left", "bottom right"), ("bottom right",)
 def pareto(results: StudyResults) -> go.Figure:
     """This study: PSNR over predicted run time (log), and below it what has no final PSNR.
 
-    Trials and finals had different training budgets, which the legend states.
+    Trials and finals had different training budgets, which the legend states. `customdata` of a
+    mark is its trial's number, where it has one.
     """
     x_range, y_range = _extent(results)
     if x_range is None:
@@ -88,19 +91,28 @@ def _search_traces(results: StudyResults) -> list[go.Scatter]:
     published_systems = [t for t in results.complete if t.baseline is not None]
     budget = search_budget(results)
     front = [_at(trial) for trial in results.pareto_front()]
-    traces = [_trials_trace(ours, f"trials ({budget})", "circle", STATUS_COLOURS["complete"])]
+    # Best first, so that of many trials in one place the best is the one that is drawn.
+    shown = one_a_cell(ours, lambda t: (math.log(_at(t)[0]), _at(t)[1]))
+    name = f"trials ({budget}{drawn_note(len(shown), len(ours))})"
+    traces = [_trials_trace(shown, name, "circle", STATUS_COLOURS["complete"])]
     if published_systems:
         name = "published systems as trials"
-        traces.append(_trials_trace(published_systems, name, "diamond", VERMILLION))
+        traces.append(_trials_trace(published_systems, name, "diamond", VERMILLION, named=True))
     return [front_line(front, BLUE), *traces]
 
 
-def _trials_trace(trials: Sequence[TrialRecord], name: str, symbol: str, colour: str) -> go.Scatter:
+def _trials_trace(
+    trials: Sequence[TrialRecord], name: str, symbol: str, colour: str, *, named: bool = False
+) -> go.Scatter:
     return go.Scatter(
         x=[_at(t)[0] for t in trials],
         y=[_at(t)[1] for t in trials],
-        mode="markers",
+        mode="markers+text" if named else "markers",
+        text=[escape(_short_name(t.baseline or "")) for t in trials] if named else None,
+        textposition="bottom right",
+        textfont={"size": 11},
         marker={"symbol": symbol, "size": 8, "color": colour, "opacity": 0.75},
+        customdata=[t.number for t in trials],
         hovertext=[trial_hover(t) for t in trials],
         hoverinfo="text",
         name=name,
@@ -112,12 +124,13 @@ def _finals_traces(results: StudyResults) -> list[go.Scatter]:
     budget = finals_budget(results)
     ours = [f for f in finalists if not is_published(f.origin)]
     theirs = [f for f in finalists if is_published(f.origin)]
+    numbers = {t.architecture: t.number for t in reversed(results.trials) if t.architecture}
     traces = []
     if ours:
-        traces.append(_finals_trace(ours, f"finals ({budget})", "star", GREEN, _IN_TURNS))
+        traces.append(_finals_trace(ours, f"finals ({budget})", "star", GREEN, _IN_TURNS, numbers))
     if theirs:
         name = "published systems as finals"
-        traces.append(_finals_trace(theirs, name, "diamond-tall", VERMILLION, _BELOW))
+        traces.append(_finals_trace(theirs, name, "diamond-tall", VERMILLION, _BELOW, numbers))
     return traces
 
 
@@ -127,6 +140,7 @@ def _finals_trace(
     symbol: str,
     colour: str,
     positions: tuple[str, ...],
+    numbers: Mapping[Architecture, int],
 ) -> go.Scatter:
     finalists = sorted(finalists, key=lambda f: f.estimate.runtime_ms)
     known = [f.estimate for f in finalists]
@@ -147,6 +161,7 @@ def _finals_trace(
         textposition=[positions[i % len(positions)] for i in range(len(finalists))],
         textfont={"size": 11},
         marker={"symbol": symbol, "size": 13, "color": colour},
+        customdata=[numbers.get(f.architecture) for f in finalists],
         hovertext=[_finalist_hover(f) for f in finalists],
         hoverinfo="text",
         name=name,
@@ -176,14 +191,16 @@ def _finalist_hover(finalist: Finalist) -> str:
 
 
 def _rug(results: StudyResults, status: Status) -> go.Scatter:
-    trials = [t for t in results.trials if t.status == status and t.estimate]
+    of_status = [t for t in results.trials if t.status == status and t.estimate]
+    trials = one_a_cell(of_status, lambda t: (math.log(_runtime_ms(t)), 0.0))
     return go.Scatter(
-        x=[t.estimate.runtime_ms for t in trials if t.estimate],
+        x=[_runtime_ms(t) for t in trials],
         y=[status] * len(trials),
         mode="markers",
         marker={"symbol": "x-thin", "size": 8, "line": {"width": 1.5, "color": GRAY}}
         if status == "infeasible"
         else {"symbol": "circle-open", "size": 8, "color": STATUS_COLOURS[status]},
+        customdata=[t.number for t in trials],
         hovertext=[trial_hover(t) for t in trials],
         hoverinfo="text",
         showlegend=False,
@@ -216,6 +233,10 @@ def _extent(results: StudyResults) -> tuple[Range | None, Range | None]:
 
 
 def _at(trial: TrialRecord) -> tuple[float, float]:
-    assert trial.estimate is not None
     assert trial.psnr_db is not None
-    return trial.estimate.runtime_ms, trial.psnr_db
+    return _runtime_ms(trial), trial.psnr_db
+
+
+def _runtime_ms(trial: TrialRecord) -> float:
+    assert trial.estimate is not None
+    return trial.estimate.runtime_ms

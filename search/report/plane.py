@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -68,12 +69,19 @@ def front_line(front: Sequence[tuple[float, float]], colour: str) -> go.Scatter:
 
 def runtime_axis(figure: go.Figure, x_range: Range, title: str, **where: int) -> None:
     """All x axes logarithmic over `x_range` in ms; the title on the one at `where` (row, col)."""
-    ticks = log_ticks(*x_range)
-    figure.update_xaxes(
-        type="log", range=[math.log10(x) for x in x_range], tickvals=ticks,
-        ticktext=[f"{t:g}" for t in ticks],
-    )  # fmt: skip
+    figure.update_xaxes(**log_axis(x_range))
     figure.update_xaxes(title_text=title, **where)
+
+
+def log_axis(values: Range) -> dict[str, Any]:
+    """Settings of a logarithmic axis over `values`, with ticks at 1, 2 and 5."""
+    ticks = log_ticks(*values)
+    return {
+        "type": "log",
+        "range": [math.log10(value) for value in values],
+        "tickvals": ticks,
+        "ticktext": [f"{tick:g}" for tick in ticks],
+    }
 
 
 def padded_log(values: Sequence[float]) -> Range:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import plotly.graph_objects as go
 
@@ -16,43 +17,79 @@ from .style import (
     BLUE,
     GRAY,
     GREEN,
-    ORANGE,
-    PURPLE,
-    SKY,
+    PALETTE,
     STATUS_COLOURS,
-    VERMILLION,
     empty,
     escape,
     style,
     trial_hover,
 )
+from .thin import drawn_note, evenly, one_a_cell
 
 Curve = tuple[tuple[int, float], ...]
-_PHASE_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY, "#f0e442", GRAY)
+MOST_CURVES, MOST_BARS = 300, 500
+"""Of one group in a figure: evenly spaced ones of more curves, the latest of more bars."""
+Over = Literal["trial", "CPU s"]
+"""What a history runs over: the trials' numbers, or CPU seconds of training."""
 
 
-def score_history(results: StudyResults) -> go.Figure:
+def score_history(results: StudyResults, over: Over = "trial") -> go.Figure:
     """log2 of the score of each complete trial, and the best so far."""
-    trials = _by_number(results)
+    trials, places = _history(results, over)
     if not trials:
         return empty("No complete trial yet.")
-    numbers = [t.number for t in trials]
     scores = [t.log2_score or 0.0 for t in trials]
+    at = dict(zip([t.number for t in trials], places, strict=True))
+    best_first = sorted(trials, key=lambda t: -(t.log2_score or 0.0))
+    shown = one_a_cell(best_first, lambda t: (at[t.number], t.log2_score or 0.0))
+    best = _corners(places, list(itertools.accumulate(scores, max)))
     figure = go.Figure(
         [
             go.Scatter(
-                x=numbers, y=scores, mode="markers", name="trial",
+                x=[at[t.number] for t in shown], y=[t.log2_score for t in shown], mode="markers",
+                name="trial" + drawn_note(len(shown), len(trials)),
                 marker={"color": BLUE, "size": 7, "opacity": 0.75},
-                hovertext=[trial_hover(t) for t in trials], hoverinfo="text",
+                customdata=[t.number for t in shown],
+                hovertext=[trial_hover(t) for t in shown], hoverinfo="text",
             ),
             go.Scatter(
-                x=numbers, y=list(itertools.accumulate(scores, max)), mode="lines",
+                x=[x for x, _ in best], y=[y for _, y in best], mode="lines",
                 name="best so far", line={"shape": "hv", "color": GREEN, "width": 2},
             ),
         ]
     )  # fmt: skip
-    style(figure, height=360, xaxis_title="trial", yaxis_title="log2 of the score")
-    return figure.update_xaxes(**_whole(trials))
+    style(figure, height=360, xaxis_title=over, yaxis_title="log2 of the score")
+    return figure.update_xaxes(**_whole(trials)) if over == "trial" else figure
+
+
+def cpu_seconds_by_trial(results: StudyResults) -> dict[int, float]:
+    """CPU seconds of all training up to each trial's end, by its number, in order of the ends.
+
+    What was pruned or failed has cost, too. Trials without recorded times are left out.
+    """
+    timed = [t for t in results.trials if t.ended and "cpu" in t.seconds]
+    timed.sort(key=lambda t: (t.ended, t.number))
+    spent = itertools.accumulate(t.seconds["cpu"] for t in timed)
+    return dict(zip([t.number for t in timed], spent, strict=True))
+
+
+def _history(results: StudyResults, over: Over) -> tuple[list[TrialRecord], list[float]]:
+    """Complete trials in the order of `over`, and where they stand on its axis."""
+    if over == "trial":
+        trials = _by_number(results)
+        return trials, [t.number for t in trials]
+    spent = cpu_seconds_by_trial(results)
+    trials = sorted(
+        (t for t in results.complete if t.number in spent), key=lambda t: spent[t.number]
+    )
+    return trials, [spent[t.number] for t in trials]
+
+
+def _corners(xs: Sequence[float], ys: Sequence[float]) -> list[Point]:
+    """The points of a staircase at which it rises, and its end."""
+    points = list(zip(xs, ys, strict=True))
+    rises = [b for a, b in itertools.pairwise(points) if b[1] != a[1]]
+    return [points[0], *rises, points[-1]]
 
 
 def reference_point(results: StudyResults) -> Point | None:
@@ -63,16 +100,17 @@ def reference_point(results: StudyResults) -> Point | None:
     return max(x for x, _ in points), min(y for _, y in points)
 
 
-def hypervolume_over_trials(results: StudyResults) -> go.Figure:
+def hypervolume_over(results: StudyResults, over: Over = "trial") -> go.Figure:
     """Area between the front and the reference point, in dB x doublings of run time."""
-    trials = _by_number(results)
+    trials, places = _history(results, over)
     reference = reference_point(results)
     if reference is None or len(trials) < 2:
         return empty("The hypervolume needs two complete trials.")
     history = hypervolume_history([_point(t) for t in trials], reference)
+    corners = _corners(places, history)
     figure = go.Figure(
         go.Scatter(
-            x=[t.number for t in trials], y=history, mode="lines",
+            x=[x for x, _ in corners], y=[y for _, y in corners], mode="lines",
             line={"shape": "hv", "color": BLUE, "width": 2}, name="hypervolume",
         )
     )  # fmt: skip
@@ -82,7 +120,7 @@ def hypervolume_over_trials(results: StudyResults) -> go.Figure:
         showarrow=False, font={"color": GRAY},
     )  # fmt: skip
     style(
-        figure, height=360, xaxis_title="trial", yaxis_title="hypervolume, dB x octaves of ms",
+        figure, height=360, xaxis_title=over, yaxis_title="hypervolume, dB x octaves of ms",
         showlegend=False,
     )  # fmt: skip
     figure.update_yaxes(rangemode="tozero")
@@ -105,12 +143,32 @@ def learning_curves(results: StudyResults) -> go.Figure:
     return style(figure, height=360, xaxis_title="training step", yaxis_title="PSNR, dB")
 
 
+def compared_curves(curves: Sequence[tuple[str, Curve]]) -> go.Figure:
+    """The learning curves of a few named trainings."""
+    if not curves:
+        return empty("No learning curve yet.")
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[step for step, _ in curve], y=[psnr_db for _, psnr_db in curve],
+                mode="lines+markers", name=escape(name),
+                line={"color": PALETTE[i % len(PALETTE)], "width": 1.8}, marker={"size": 6},
+            )
+            for i, (name, curve) in enumerate(curves)
+        ]
+    )  # fmt: skip
+    style(figure, height=360, xaxis_title="training step", yaxis_title="PSNR, dB")
+    return figure.update_layout(showlegend=True)
+
+
 def _curves(name: str, colour: str, curves: list[tuple[Curve, str]]) -> go.Scatter:
     """All curves of a group in one trace, with gaps between: many traces make a page slow."""
-    points = [(*point, hover) for curve, hover in curves for point in (*curve, (None, None))]
+    shown = evenly(curves, MOST_CURVES)
+    points = [(*point, hover) for curve, hover in shown for point in (*curve, (None, None))]
     return go.Scatter(
         x=[step for step, _, _ in points], y=[psnr for _, psnr, _ in points],
-        hovertext=[hover for _, _, hover in points], hoverinfo="text+y", name=name,
+        hovertext=[hover for _, _, hover in points], hoverinfo="text+y",
+        name=name + drawn_note(len(shown), len(curves)),
         mode="lines+markers", line={"width": 1.2, "color": colour}, marker={"size": 4},
         opacity=0.7,
     )  # fmt: skip
@@ -122,6 +180,7 @@ def timeline(results: StudyResults) -> go.Figure:
     if not timed:
         return empty("No trial has ended yet.")
     origin = min(t.started for t in timed if t.started)
+    ended, timed = len(timed), timed[-MOST_BARS:]
     figure = go.Figure()
     for status, colour in STATUS_COLOURS.items():
         group = [t for t in timed if t.status == status]
@@ -138,7 +197,8 @@ def timeline(results: StudyResults) -> go.Figure:
             )
         )  # fmt: skip
     style(
-        figure, height=360, xaxis_title="minutes since the first trial", yaxis_title="trial",
+        figure, height=360, xaxis_title="minutes since the first trial",
+        yaxis_title="trial" + (f" (the latest {len(timed):,})" if len(timed) < ended else ""),
         barmode="overlay",
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", **_whole(timed))
@@ -163,7 +223,7 @@ def seconds_by_phase(results: StudyResults) -> go.Figure:
                 x=[s / 60 for s in seconds], y=list(stages), orientation="h",
                 name=escape(phase.replace("_", " ")), hoverinfo="text",
                 hovertext=[f"{escape(phase)}: {s:,.1f} s" for s in seconds],
-                marker={"color": _PHASE_COLOURS[index % len(_PHASE_COLOURS)]},
+                marker={"color": PALETTE[index % len(PALETTE)]},
             )
         )  # fmt: skip
     return style(

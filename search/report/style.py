@@ -18,6 +18,9 @@ VERMILLION, PURPLE, SKY = "#d55e00", "#cc79a7", "#56b4e9"
 TAN = "#b39b6b"
 GRAY, FAINT = "#8a8a8a", "rgba(128,128,128,0.25)"
 
+PALETTE = (BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY, "#f0e442", GRAY)
+"""For groups without a colour of their own; the first are told apart best."""
+
 STATUS_COLOURS: dict[Status, str] = {
     "complete": BLUE,
     "pruned": ORANGE,

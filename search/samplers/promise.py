@@ -40,6 +40,13 @@ def promises(
     return promise(mean, deviation, _log2_runtime(candidates), smooth, known)
 
 
+def expected_psnr(observations: list[Observation], pool: Sequence[Priced]) -> Floats:
+    """PSNR in dB [n] that the surrogate expects of `pool`, given two observations or more."""
+    given = observations[-LAST_OBSERVED:]
+    mean, _ = _surrogate(given, (), _settings(_settling(observations))).predict(_points(pool))
+    return mean
+
+
 def best(observations: list[Observation], count: int, several: bool) -> list[Observation]:
     """The best by score; with two objectives the Pareto front first, evenly along run time."""
     by_merit = sorted(observations, key=lambda observation: -observation.merit)

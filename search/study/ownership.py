@@ -11,8 +11,10 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +41,9 @@ _HOLDERS = """
       AND (classid::bigint << 32 | objid::bigint) = %s
 """
 
+_WRITTEN = re.compile(r"(?P<host>.*), pid (?P<pid>\d+), since .*")
+"""A `Driver` in a message or a lock."""
+
 
 @dataclass(frozen=True)
 class Driver:
@@ -54,13 +59,50 @@ class Driver:
         return f"{self.host[:19]}, pid {self.pid}, since {self.since} ({self.id[:4]})"
 
 
+def driver_lock_file(directory: Path) -> Path:
+    """The lock of the study in this folder."""
+    return directory / ".driver.lock"
+
+
+def sqlite_lock_file(database: Path, study: str) -> Path:
+    """The lock of a study in an SQLite file."""
+    database = database.resolve()
+    return database.with_name(f".{database.name}.{study}.lock")
+
+
+def holder_of(lock: Path) -> str | None:
+    """Who holds this lock, as `Driver` writes itself ("" while it does); None for nobody."""
+    try:
+        with lock.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip()
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def pid_here(holder: str) -> int | None:
+    """The process id of a `Driver` of this machine, None for one of another."""
+    found = _WRITTEN.fullmatch(holder)
+    return int(found["pid"]) if found and found["host"] == socket.gethostname()[:19] else None
+
+
+def claimant_of(engine: sqlalchemy.Engine, study: str) -> str | None:
+    """Who holds a study in PostgreSQL, as `holder_of`."""
+    with engine.connect() as connection:
+        row = connection.exec_driver_sql(_HOLDERS, (_key(study),)).fetchone()
+    return None if row is None else str(row[1])
+
+
 @contextmanager
 def driver_lock(directory: Path) -> Iterator[None]:
     """Hold a study's folder for one driver; UserError where another holds it or it cannot be
     written."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lock = (directory / ".driver.lock").open("a+")
+        lock = driver_lock_file(directory).open("a+")
     except OSError as error:
         raise UserError(f"cannot write to {directory}: {error.strerror}") from None
     with lock:
@@ -71,26 +113,52 @@ def driver_lock(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def sqlite_lock(database: Path, study: str) -> Iterator[None]:
-    """Hold a study in an SQLite file, which another folder's study file may name too."""
-    database = database.resolve()
-    with database.with_name(f".{database.name}.{study}.lock").open("a+") as lock:
-        _lock_file(lock, f"study {study!r} in {database}")
+def service_lock(runs: Path) -> Iterator[None]:
+    """Hold a folder of studies for one service; UserError where another holds it."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        lock = (runs / ".service.lock").open("a+")
+    except OSError as error:
+        raise UserError(f"cannot write to {runs}: {error.strerror}") from None
+    with lock:
+        _lock_file(lock, str(runs), by="lensnas serve")
         yield
 
 
-def _lock_file(lock: TextIO, what: str) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+@contextmanager
+def sqlite_lock(database: Path, study: str) -> Iterator[None]:
+    """Hold a study in an SQLite file, which another folder's study file may name too."""
+    with sqlite_lock_file(database, study).open("a+") as lock:
+        _lock_file(lock, f"study {study!r} in {database.resolve()}")
+        yield
+
+
+def _lock_file(lock: TextIO, what: str, by: str = "lensnas run") -> None:
+    if not _locked(lock):
         lock.seek(0)
         holder = lock.read().strip()
-        raise UserError(
-            f"another 'lensnas run' is working on {what}" + (f": {holder}" if holder else "")
-        ) from None
+        raise UserError(f"another {by!r} is working on {what}" + (f": {holder}" if holder else ""))
     lock.truncate(0)
     lock.write(str(Driver()))
     lock.flush()
+
+
+def _locked(lock: TextIO) -> bool:
+    """Whether it could be locked. Asked again, since `holder_of` holds it for an instant."""
+    for wait_s in (0.02, 0.05, 0.1, 0.0):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(wait_s)
+        else:
+            return True
+    return False
+
+
+def _key(study: str) -> int:
+    """Of a study's advisory lock."""
+    digest = hashlib.sha256(f"lensnas {study}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 class Claim:
@@ -103,8 +171,7 @@ class Claim:
         self.study = study
         self.driver = Driver()
         self.recorded = False
-        digest = hashlib.sha256(f"lensnas {study}".encode()).digest()
-        self._key = int.from_bytes(digest[:8], "big", signed=True)
+        self._key = _key(study)
 
     def attach(self, engine: sqlalchemy.Engine) -> None:
         """Hold the study from the engine's next connection on."""

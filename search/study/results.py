@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal
 
 import optuna
@@ -116,13 +117,13 @@ class StudyResults:
     trials: tuple[TrialRecord, ...]
     finals: tuple[FinalRun, ...]
 
-    @property
+    @cached_property
     def complete(self) -> tuple[TrialRecord, ...]:
         """Complete trials, best score first."""
         done = [t for t in self.trials if t.status == "complete"]
         return tuple(sorted(done, key=lambda t: -(t.log2_score or 0.0)))
 
-    @property
+    @cached_property
     def trained(self) -> int:
         """How many trials count towards the study's total."""
         return sum(t.status in TRAINED for t in self.trials)
@@ -200,9 +201,12 @@ class StudyResults:
 def read_results(study: optuna.Study, config: StudyConfig) -> StudyResults:
     """Read all of `study`."""
     trials = tuple(read_trial(t) for t in study.get_trials(deepcopy=False))
-    attrs = study.user_attrs
-    finals = tuple(_read_final(v) for k, v in sorted(attrs.items()) if k.startswith(FINAL))
-    return StudyResults(config, trials, finals)
+    return StudyResults(config, trials, read_finals(study.user_attrs))
+
+
+def read_finals(attrs: dict[str, Any]) -> tuple[FinalRun, ...]:
+    """The runs of the finals, of a study's user attributes."""
+    return tuple(read_final(v) for k, v in sorted(attrs.items()) if k.startswith(FINAL))
 
 
 def read_trial(trial: FrozenTrial) -> TrialRecord:
@@ -254,7 +258,8 @@ def write_final(run: FinalRun) -> dict[str, Any]:
     }
 
 
-def _read_final(fields: dict[str, Any]) -> FinalRun:
+def read_final(fields: dict[str, Any]) -> FinalRun:
+    """Inverse of `write_final`."""
     return FinalRun(
         architecture=Architecture.from_json(fields["architecture"]),
         seed=fields["seed"],

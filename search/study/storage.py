@@ -255,11 +255,19 @@ def _refuse_changes(config: StudyConfig, stored: dict[str, Any]) -> None:
     # Read anew, so that a setting which did not exist then has the value that it now stands for.
     then = parse_config(stored["config"], f"the stored study {config.name}")
     today = then.model_dump(mode="json", include={"training", "reuse"})
-    changes = list(_differences(stored["identity"] | today, now, ""))
+    _refuse(config.name, list(_differences(stored["identity"] | today, now, "")))
+
+
+def require_same(then: StudyConfig, now: StudyConfig) -> None:
+    """UserError where a study's trials under `now` would not compare with those under `then`."""
+    _refuse(now.name, list(_differences(identity(then), identity(now), "")))
+
+
+def _refuse(name: str, changes: list[str]) -> None:
     if changes:
         shown = "; ".join(changes[:4]) + ("; ..." if len(changes) > 4 else "")
         raise UserError(
-            f"study {config.name!r} exists with other settings ({shown}): "
+            f"study {name!r} exists with other settings ({shown}): "
             "choose another name, or restore them to resume it"
         )
 

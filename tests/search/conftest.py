@@ -13,6 +13,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parent))
 
 import postgres_server
+from made_results import maker
 from tiny_study import tiny_study
 
 from search.training.lpips_weights import LAYERS
@@ -54,6 +55,12 @@ def tiny_file(tmp_path: Path, tiny_document: Callable[..., dict[str, Any]]) -> C
         return path
 
     return make
+
+
+@pytest.fixture
+def make_results(tmp_path: Path) -> Callable[..., Any]:
+    """Studies made by hand: real architectures and estimates, PSNR of chance."""
+    return maker(tmp_path)
 
 
 @pytest.fixture(scope="session")

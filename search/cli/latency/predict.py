@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .app import AsJson, Device, Model, app, read_model
 
@@ -16,35 +15,16 @@ if TYPE_CHECKING:
 def predict(model: Model, device: Device = "snapdragon-8-gen-1", as_json: AsJson = False) -> None:
     """Predict the run time of a .tflite file on a phone's GPU, kernel by kernel."""
     from latency import LatencyOracle, load_profile
+    from search.documents import prediction_document
 
     profile = load_profile(device)
     graph = read_model(model)
     estimate = LatencyOracle(profile).predict(graph)
     if as_json:
-        print(json.dumps(_document(model, profile.name, graph, estimate), indent=2))
+        document = prediction_document(profile.name, graph, estimate)
+        print(json.dumps({"model": str(model), **document}, indent=2))
     else:
         _print_estimate(f"{model.name} on {profile.name}", graph, estimate)
-
-
-def _document(model: Path, device: str, graph: Graph, estimate: LatencyEstimate) -> dict[str, Any]:
-    return {
-        "model": str(model),
-        "device": device,
-        "predicted_ms": estimate.ms,
-        "low_ms": estimate.low_ms,
-        "high_ms": estimate.high_ms,
-        "gmac": graph.macs / 1e9,
-        "parameters": graph.parameters,
-        "kernels": [
-            {"kernel": k.kernel.kind, "chain": list(k.kernel.chain), "ms": k.ms}
-            for k in estimate.kernels
-        ],
-        "fallbacks": [
-            {"op": f.op_index, "kind": f.kind, "reason": f.reason} for f in estimate.fallbacks
-        ],
-        "failure": estimate.failure,
-        "notes": list(estimate.notes),
-    }
 
 
 def _print_estimate(title: str, graph: Graph, estimate: LatencyEstimate) -> None:

@@ -114,7 +114,7 @@ def test_kernel_bars_add_up_to_the_prediction(make_results):
 
     for name in ("mialgo_track1", "pynet_v2_mobile"):
         estimate = LatencyOracle("snapdragon-8-gen-1").predict(ZOO[name].trace())
-        (bars,) = kernel_latency(estimate).data
+        bars, *_ = kernel_latency(estimate).data
         assert sum(bars.x) == pytest.approx(estimate.ms)
         assert len(bars.x) <= SHOWN + 3
 

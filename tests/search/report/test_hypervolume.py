@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from search.report.hypervolume import hypervolume, hypervolume_history
-from search.report.progress import hypervolume_over_trials, reference_point
+from search.report.progress import hypervolume_over, reference_point
 
 
 def by_counting(points, reference, cells=400):
@@ -58,6 +58,6 @@ def test_of_a_study_it_is_measured_from_the_slowest_and_the_worst(make_results):
     slowest = max(t.estimate.runtime_ms for t in results.complete)
     worst = min(t.psnr_db for t in results.complete)
     assert reference_point(results) == (math.log2(slowest), worst)
-    curve = hypervolume_over_trials(results).data[0].y
+    curve = hypervolume_over(results).data[0].y
     assert list(curve) == sorted(curve)
     assert curve[-1] > 0

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from search.cli.documents import results_document
+from search.documents import results_document
 from search.errors import UserError
 from search.study.database import check_url, shown, without_password
 from search.study.observer import Silent

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from search.artifacts import load_preview, load_weights
-from search.cli.documents import results_document
+from search.documents import results_document
 from search.errors import UserError
 from search.study import driver
 from search.study.directories import final_directory, trial_directory

@@ -1,9 +1,11 @@
-"""Results as JSON documents, for scripts."""
+"""Results and predictions as JSON documents, for scripts."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from latency import Graph, LatencyEstimate
+from search.service.live import StudyOverview
 from search.study.results import Finalist, StudyResults, TrialRecord
 
 
@@ -26,17 +28,38 @@ def results_document(results: StudyResults) -> dict[str, Any]:
     }
 
 
-def study_document(results: StudyResults) -> dict[str, Any]:
+def study_document(study: StudyOverview) -> dict[str, Any]:
     """One line of the list of studies."""
-    config, best = results.config, results.best
     return {
-        "study": config.name,
-        "task": config.task,
-        "device": config.device,
-        "data": config.data.dataset,
-        "trained": results.trained,
-        "trials": config.trials,
-        "best_log2_score": best.log2_score if best else None,
+        "study": study.name,
+        "state": study.state,
+        "task": study.task,
+        "device": study.device,
+        "data": study.dataset,
+        "trained": study.trained,
+        "trials": study.trials,
+        "best_log2_score": study.best_log2_score,
+    }
+
+
+def prediction_document(device: str, graph: Graph, estimate: LatencyEstimate) -> dict[str, Any]:
+    """What the oracle says of one network on one device, kernel by kernel."""
+    return {
+        "device": device,
+        "predicted_ms": estimate.ms,
+        "low_ms": estimate.low_ms,
+        "high_ms": estimate.high_ms,
+        "gmac": graph.macs / 1e9,
+        "parameters": graph.parameters,
+        "kernels": [
+            {"kernel": k.kernel.kind, "chain": list(k.kernel.chain), "ms": k.ms}
+            for k in estimate.kernels
+        ],
+        "fallbacks": [
+            {"op": f.op_index, "kind": f.kind, "reason": f.reason} for f in estimate.fallbacks
+        ],
+        "failure": estimate.failure,
+        "notes": list(estimate.notes),
     }
 
 

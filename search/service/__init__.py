@@ -1,0 +1,1 @@
+"""Studies over HTTP: the API, the supervisor that runs them, and what keeps both safe."""

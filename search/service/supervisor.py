@@ -1,0 +1,280 @@
+"""Runs submitted studies, a few at a time, each as a `lensnas run` of its own.
+
+The supervisor remembers nothing that it could not read back: what is wanted stands in the studies'
+folders, who is at work in their locks. So a server that was killed and started again finds its
+studies where they are, those that went on without it included.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import yaml
+
+from search.artifacts import write_bytes
+from search.config import StudyConfig
+from search.errors import UserError
+from search.study.database import own_url
+from search.study.ownership import driver_lock, pid_here
+from search.study.storage import document_of, open_storage, require_same, url_of
+
+from .live import LiveStudies, StorageAwayError
+from .problems import ConflictError
+from .settings import Settings
+from .submission import INTERRUPTED, LOG, STUDY_FILE, Submission, read_submission, write_submission
+
+LOOK_EVERY_S = 0.25
+ENDS_IN_S = 10
+"""A process whose study is stored and free."""
+COMMAND = (sys.executable, "-m", "search.cli.main")
+
+
+class Supervisor:
+    """Starts what is queued, and notes how it ended. Use it as a context manager.
+
+    Leaving it leaves running studies alone.
+    """
+
+    def __init__(self, settings: Settings, studies: LiveStudies) -> None:
+        self._settings, self._studies = settings, studies
+        self._lock = threading.RLock()
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
+
+    def __enter__(self) -> Supervisor:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        self._thread.join()
+
+    # -- what clients ask for -------------------------------------------------
+
+    def submit(self, config: StudyConfig) -> None:
+        """Queue a study, or one that was run before to go on by its new file.
+
+        Raises ConflictError where it is at work, or was begun with other settings.
+        """
+        with self._lock:
+            directory = self._settings.runs / config.name
+            if directory.exists():
+                self._require_rest(config.name)
+                self._require_same(config)
+            document = yaml.safe_dump(document_of(config), sort_keys=False)
+            write_bytes(directory / STUDY_FILE, document.encode())
+            write_submission(directory, Submission(queued_s=time.time()))
+
+    def stop(self, name: str) -> None:
+        """What Ctrl-C does in a terminal: it can go on from there.
+
+        Raises ConflictError where it does not run, or not on this machine.
+        """
+        with self._lock:
+            directory, submission = self._known(name)
+            holder, pid = self._studies.holder(name), self._child(name)
+            if holder is None and pid is None and not (submission and submission.wanted):
+                raise ConflictError(f"study {name!r} does not run")
+            if pid is None and holder is not None:
+                pid = pid_here(holder)
+                if pid is None:
+                    raise ConflictError(f"study {name!r} is run on another machine: {holder}")
+            if submission is not None:
+                write_submission(
+                    directory, replace(submission, wanted=False, exit_code=INTERRUPTED)
+                )
+            if pid is not None:
+                _interrupt(pid)
+
+    def resume(self, name: str) -> None:
+        """Queue it again. Raises ConflictError where it is at work already."""
+        with self._lock:
+            directory, _ = self._known(name)
+            self._require_rest(name)
+            if not (directory / STUDY_FILE).exists():
+                config = self._studies.results(name).results.config
+                config = config.model_copy(update={"output": self._settings.runs.resolve()})
+                document = yaml.safe_dump(document_of(config), sort_keys=False)
+                write_bytes(directory / STUDY_FILE, document.encode())
+            write_submission(directory, Submission(queued_s=time.time()))
+
+    def delete(self, name: str) -> None:
+        """Everything of it, for ever. Raises ConflictError while it runs."""
+        with self._lock:
+            directory, _ = self._known(name)
+            if self._studies.holder(name) is not None or self._child(name) is not None:
+                raise ConflictError(f"study {name!r} runs: stop it first")
+            if directory.is_symlink():
+                raise ConflictError(f"the folder of study {name!r} lies elsewhere: delete it there")
+            with driver_lock(directory):
+                url = url_of(directory)
+                if url is not None and url != own_url(directory):
+                    _delete_stored(url, name)
+                # Gone at once: names with a dot in front are no studies.
+                gone = directory.with_name(f".deleted-{name}-{time.time_ns()}")
+                directory.rename(gone)
+            self._studies.forget(name)
+            shutil.rmtree(gone, ignore_errors=True)
+
+    def _known(self, name: str) -> tuple[Path, Submission | None]:
+        """Raises UnknownStudyError."""
+        directory = self._studies.directory(name)
+        submission = read_submission(directory)
+        if submission is None:
+            self._studies.results(name)
+        return directory, submission
+
+    def _child(self, name: str) -> int | None:
+        """The process of ours that runs the study, also before it has its lock. One that was
+        stopped and has let go of its study only ends, which is waited for."""
+        child = self._children.get(name)
+        if child is None:
+            return None
+        submission = read_submission(self._settings.runs / name)
+        if submission and not submission.wanted and self._studies.holder(name) is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(ENDS_IN_S)
+        return child.pid if child.poll() is None else None
+
+    def _require_rest(self, name: str) -> None:
+        submission = read_submission(self._settings.runs / name)
+        if submission is not None and submission.wanted:
+            raise ConflictError(f"study {name!r} is queued or runs already")
+        if self._studies.holder(name) is not None or self._child(name) is not None:
+            raise ConflictError(f"study {name!r} runs already")
+
+    def _require_same(self, config: StudyConfig) -> None:
+        if config.name not in self._studies.names():
+            return
+        live = self._studies.results(config.name)
+        if not live.results.trials:
+            return  # Nothing was found with the old settings.
+        try:
+            require_same(live.results.config, config)
+        except UserError as error:
+            raise ConflictError(str(error)) from None
+
+    # -- what happens by itself -----------------------------------------------
+
+    def _supervise(self) -> None:
+        while not self._ends.wait(LOOK_EVERY_S):
+            try:
+                with self._lock:
+                    self._look()
+            except (UserError, OSError) as error:
+                # A full disk, say: nothing is lost by looking again.
+                print(f"warning: supervisor: {error}", file=sys.stderr)
+
+    def _look(self) -> None:
+        for name, child in list(self._children.items()):
+            if child.poll() is not None:
+                del self._children[name]
+                self._ended(name, child.returncode)
+        wanted = {
+            name: submission
+            for name in self._studies.names()
+            if (submission := read_submission(self._settings.runs / name)) and submission.wanted
+        }
+        at_work = [name for name in wanted if name in self._children or self._is_held(name)]
+        places = self._settings.at_a_time - len(at_work)
+        queue = sorted(wanted.keys() - at_work, key=lambda name: (wanted[name].queued_s, name))
+        for name in queue:
+            if places <= 0:
+                return
+            if self._has_finished(name):  # While no server was there.
+                self._note(name, 0, None)
+            else:
+                self._start(name)
+                places -= 1
+
+    def _is_held(self, name: str) -> bool:
+        try:
+            return self._studies.holder(name) is not None
+        except StorageAwayError:
+            return True  # Its driver waits for the storage, too.
+
+    def _has_finished(self, name: str) -> bool:
+        try:
+            return self._studies.has_finished(name)
+        except UserError:
+            return False  # Its driver will say what is wrong.
+
+    def _start(self, name: str) -> None:
+        directory = self._settings.runs.resolve() / name
+        with (directory / LOG).open("ab") as log:
+            self._children[name] = subprocess.Popen(
+                [*COMMAND, "run", str(directory / STUDY_FILE)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "COLUMNS": "120"},
+                start_new_session=True,  # It outlives the server, and is interrupted as one.
+            )
+
+    def _ended(self, name: str, exit_code: int) -> None:
+        if exit_code not in (0, INTERRUPTED) and self._studies.holder(name) is not None:
+            return  # One that an earlier server had started was quicker to the lock.
+        if exit_code == INTERRUPTED:
+            return  # Queued, unless a stop was asked for: then that is noted already.
+        message = _last_line(self._settings.runs / name / LOG) if exit_code > 0 else None
+        if exit_code < 0:
+            message = f"its process was ended by {signal.Signals(-exit_code).name}"
+        self._note(name, exit_code, message)
+
+    def _note(self, name: str, exit_code: int, message: str | None) -> None:
+        directory = self._settings.runs / name
+        submission = read_submission(directory)
+        if submission is not None and submission.wanted:  # Not stopped meanwhile.
+            ended = replace(submission, wanted=False, exit_code=exit_code, message=message)
+            write_submission(directory, ended)
+
+
+def _interrupt(pid: int) -> None:
+    """SIGINT to the process and, as a terminal does, to its group where it leads one."""
+    try:
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, signal.SIGINT)
+        else:
+            os.kill(pid, signal.SIGINT)
+    except ProcessLookupError:
+        return  # It has ended by itself.
+    except PermissionError:
+        raise ConflictError(f"process {pid} belongs to another user: stop it there") from None
+
+
+def _delete_stored(url: str, name: str) -> None:
+    storage = open_storage(url, create=False)
+    try:
+        optuna.delete_study(study_name=name, storage=storage)
+    except KeyError:
+        pass  # It was never begun.
+    finally:
+        storage.engine.dispose()
+
+
+def _last_line(log: Path) -> str | None:
+    """What the run said last, which is its error."""
+    lines = log_tail(log, 4000).strip().splitlines()
+    return lines[-1].removeprefix("error: ") if lines else None
+
+
+def log_tail(log: Path, most_bytes: int) -> str:
+    """The last of a log; "" where there is none."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - most_bytes, 0))
+            return file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""

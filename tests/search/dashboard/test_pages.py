@@ -1,0 +1,208 @@
+import gzip
+import json
+import re
+
+import optuna
+import pytest
+from fastapi.testclient import TestClient
+from optuna.trial import TrialState
+
+from search.attributes import RESULT
+from search.dashboard.app import dashboard
+from search.dashboard.assets import assets
+from search.report.page import write_report
+from search.service.live import LiveStudies
+from search.study.results import read_results
+from search.study.storage import create_or_resume, load_study, url_of
+
+PAGES = {
+    "/": "/live",
+    "/studies/tiny": "/live/tiny?view=pareto",
+    "/studies/tiny/search": "/live/tiny?view=search",
+    "/oracle": "/figures/oracle?device=snapdragon-8-gen-1",
+    "/oracle?device=kirin-9000": "/figures/oracle?device=kirin-9000",
+    "/zoo?task=bokeh": "/figures/zoo?task=bokeh",
+}
+
+
+@pytest.fixture
+def results(finished_runs):
+    study, config = load_study(url_of(finished_runs / "tiny"), "tiny")
+    return read_results(study, config.model_copy(update={"output": finished_runs}))
+
+
+@pytest.fixture
+def best(results):
+    return results.best.number
+
+
+@pytest.mark.parametrize(("path", "figures"), PAGES.items())
+def test_every_page_says_where_its_figures_are(client, path, figures):
+    page = client.get(path)
+    assert page.status_code == 200
+    assert f'data-figures="{figures}"' in page.text.replace("&amp;", "&")
+    drawn = client.get(figures).json()
+    assert set(drawn["figures"]) == set(re.findall(r'data-figure="(\w+)"', page.text))
+    assert f'data-version="{drawn["version"]}"' in page.text
+
+
+def test_a_trial_has_its_numbers_its_network_its_pictures_and_its_files(client, results, best):
+    page = client.get(f"/studies/tiny/trials/{best}").text
+    trial = results.trials[best]
+    assert f"{trial.psnr_db:.2f} dB after 6 steps" in page
+    assert f"lensnas export tiny --trial {best}" in page
+    assert 'class="diagram"' in page
+    links = set(re.findall(r'(?:href|src)="(/studies/tiny/trials/[^"]+)"', page))
+    pictures = [link for link in links if "/pictures/" in link]
+    files = [link for link in links if "/files/" in link]
+    assert {link.rsplit("/", 1)[1].split("?")[0] for link in pictures} == {
+        "input.png", "output.png", "target.png", "error.png",
+    }  # fmt: skip
+    for link in pictures:
+        png = client.get(link)
+        assert png.content.startswith(b"\x89PNG")
+        assert "immutable" in png.headers["cache-control"]
+    assert {link.rsplit("/", 1)[1] for link in files} == {"weights.npz", "preview.npz", "log.txt"}
+    for link in files:
+        saved = client.get(link)
+        assert saved.status_code == 200
+        assert saved.headers["content-disposition"].startswith("attachment")
+
+
+def test_an_infeasible_trial_is_shown_as_what_it_is(client, results):
+    refused = next(t for t in results.trials if t.status == "infeasible")
+    page = client.get(f"/studies/tiny/trials/{refused.number}").text
+    assert refused.reason in page
+    assert "lensnas export" not in page
+    assert "/pictures/" not in page
+    figure = client.get("/live/tiny?view=pareto").json()["figures"]["pareto"]
+    numbers = {t["name"]: t.get("customdata", []) for t in figure["data"] if t.get("name")}
+    below = next(t for t in figure["data"] if set(t.get("y") or []) == {"infeasible"})
+    assert refused.number in below["customdata"]
+    assert all(refused.number not in numbers[name] for name in numbers)
+
+
+def test_comparison_has_all_its_trials(client, results):
+    chosen = [t.number for t in results.complete[:2]] + [0]
+    numbers = ",".join(map(str, chosen))
+    page = client.get(f"/studies/tiny/compare?trials={numbers}").text
+    for number in chosen:
+        assert f"/studies/tiny/trials/{number}" in page
+    drawn = client.get(f"/live/tiny?view=compare&trials={numbers}").json()["figures"]
+    assert drawn["by_op"]["data"][0]["y"] == [f"trial {n}" for n in chosen]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/studies/nobody", 404, "no study &#39;nobody&#39;"),
+        ("/studies/..%2fetc", 404, "no such page"),
+        ("/studies/tiny/trials/999", 404, "no trial 999"),
+        ("/studies/tiny/trials/one", 404, "no such page"),
+        ("/studies/tiny/trials/0/pictures/99/output.png", 404, "no picture 99"),
+        ("/studies/tiny/trials/0/pictures/0/secret.png", 404, "no such page"),
+        ("/studies/tiny/trials/0/files/study.db", 404, "no file"),
+        ("/studies/tiny/trials/0/files/..%2f..%2fstudy.db", 404, "no such page"),
+        ("/studies/tiny/compare?trials=1", 422, "compare 2 to 5 trials, not 1"),
+        ("/studies/tiny?sort=luck", 422, "unknown order"),
+        ("/oracle?device=abacus", 404, "unknown device"),
+        ("/zoo?task=chess", 404, "unknown task"),
+        ("/assets/0000/page.js", 404, "load the page again"),
+        ("/nothing", 404, "no such page"),
+    ],
+)
+def test_what_is_not_there_is_said_on_a_page(client, path, status, words):
+    answer = client.get(path)
+    assert answer.status_code == status
+    assert words in answer.text
+    assert "To the list of studies" in answer.text
+
+
+def test_pages_can_only_be_read(client):
+    for path in ("/", "/studies/tiny", "/live/tiny"):
+        assert client.post(path).status_code == 405
+
+
+def test_another_name_that_leads_here_is_refused(client):
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_no_page_may_run_a_script_of_its_own_or_ask_elsewhere(client, best):
+    for path in (*PAGES, f"/studies/tiny/trials/{best}", "/nothing"):
+        page = client.get(path)
+        policy = page.headers["content-security-policy"]
+        assert "script-src 'self'" in policy
+        assert "unsafe-eval" not in policy
+        assert page.headers["x-content-type-options"] == "nosniff"
+        assert not re.findall(r"<script(?![^>]* src=)", page.text)
+        assert not re.findall(r"\son\w+=", page.text)
+        assert not re.findall(r"(?:src|href)=\"(?:https?:)?//", page.text)
+
+
+def test_what_a_browser_has_is_not_sent_again(client):
+    for path in ("/studies/tiny", "/live/tiny?view=pareto", "/zoo"):
+        first = client.get(path)
+        again = client.get(path, headers={"If-None-Match": first.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+    version = client.get("/live/tiny").json()["version"]
+    assert client.get("/live/tiny", params={"version": version}).json() == {"version": version}
+
+
+def test_pages_are_compressed_where_that_is_understood(client):
+    plain = client.get("/studies/tiny", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    packed = client.get("/studies/tiny", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.text == plain.text
+
+
+def test_assets_are_under_their_hash_for_ever(client):
+    page = client.get("/studies/tiny").text
+    links = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)
+    assert {link.rsplit("/", 1)[1] for link in links} >= {"plotly.js", "page.js", "style.css"}
+    for link in links:
+        asset = client.get(link)
+        assert "immutable" in asset.headers["cache-control"]
+        assert asset.content == gzip.decompress(assets()[link.rsplit("/", 1)[1]].gzipped)
+
+
+def test_hostile_texts_are_escaped_everywhere(runs):
+    evil = "</script><img src=x onerror=alert(1)>"
+    study, _ = load_study(url_of(runs / "tiny"), "tiny")
+    worst = next(t for t in study.get_trials() if t.user_attrs[RESULT]["status"] == "infeasible")
+    hostile = {**worst.user_attrs, RESULT: {**worst.user_attrs[RESULT], "reason": evil}}
+    study.add_trial(optuna.trial.create_trial(state=TrialState.PRUNED, user_attrs=hostile))
+    number = len(study.get_trials()) - 1
+    with TestClient(dashboard(LiveStudies(runs)), base_url="http://localhost") as client:
+        for path in ("/studies/tiny?sort=newest", f"/studies/tiny/trials/{number}",
+                     f"/studies/tiny/compare?trials=0,{number}"):  # fmt: skip
+            page = client.get(path).text
+            assert "&lt;img src=x" in page
+            assert "<img src=x" not in page
+        figures = client.get("/live/tiny?view=pareto").text
+        # Plotly renders HTML in hover texts.
+        assert "<img" not in json.dumps(json.loads(figures))
+
+
+def test_the_report_and_the_dashboard_draw_the_same(client, results, tmp_path):
+    report = write_report(results, tmp_path / "r.html").read_text(encoding="utf-8")
+    found = re.findall(r'data-for="plot-(\w+)">(.*?)</script>', report, re.DOTALL)
+    in_report = {name: json.loads(figure) for name, figure in found}
+    for view in ("pareto", "search"):
+        drawn = client.get(f"/live/tiny?view={view}").json()["figures"]
+        for name, figure in drawn.items():
+            assert figure["layout"].pop("uirevision") == name
+            assert figure == in_report[name]
+
+
+def test_a_study_without_results_has_pages_too(results, tmp_path):
+    create_or_resume(results.config.model_copy(update={"output": tmp_path}))
+    with TestClient(dashboard(LiveStudies(tmp_path)), base_url="http://localhost") as client:
+        for path in ("/", "/studies/tiny", "/studies/tiny/search", "/zoo"):
+            assert client.get(path).status_code == 200
+        assert client.get("/live/tiny?view=search").status_code == 200
+
+
+def test_an_empty_folder_says_how_to_begin(tmp_path):
+    with TestClient(dashboard(LiveStudies(tmp_path)), base_url="http://localhost") as client:
+        assert "lensnas run" in client.get("/").text
