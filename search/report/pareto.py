@@ -68,6 +68,9 @@ def pareto(results: StudyResults) -> go.Figure:
         )  # fmt: skip
     probed = any(trial.status == "probed" for trial in results.trials)
     untrained: tuple[Status, ...] = (*_UNTRAINED, "probed") if probed else _UNTRAINED
+    # Where no candidate stands below, plotly.js would have no categories, and draw lines of NaN.
+    rows = go.Scatter(x=[None] * len(untrained), y=untrained, showlegend=False, hoverinfo="skip")
+    figure.add_trace(rows, row=2, col=1)
     for status in untrained:
         figure.add_trace(_rug(results, status), row=2, col=1)
     style(figure, height=600)
