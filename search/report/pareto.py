@@ -68,9 +68,6 @@ def pareto(results: StudyResults) -> go.Figure:
         )  # fmt: skip
     probed = any(trial.status == "probed" for trial in results.trials)
     untrained: tuple[Status, ...] = (*_UNTRAINED, "probed") if probed else _UNTRAINED
-    # Where no candidate stands below, plotly.js would have no categories, and draw lines of NaN.
-    rows = go.Scatter(x=[None] * len(untrained), y=untrained, showlegend=False, hoverinfo="skip")
-    figure.add_trace(rows, row=2, col=1)
     for status in untrained:
         figure.add_trace(_rug(results, status), row=2, col=1)
     style(figure, height=600)
@@ -197,8 +194,9 @@ def _rug(results: StudyResults, status: Status) -> go.Scatter:
     of_status = [t for t in results.trials if t.status == status and t.estimate]
     trials = one_a_cell(of_status, lambda t: (math.log(_runtime_ms(t)), 0.0))
     return go.Scatter(
-        x=[_runtime_ms(t) for t in trials],
-        y=[status] * len(trials),
+        # A place that is none, so that plotly.js has the category: without any it draws NaN.
+        x=[_runtime_ms(t) for t in trials] or [None],
+        y=[status] * max(1, len(trials)),
         mode="markers",
         marker={"symbol": "x-thin", "size": 8, "line": {"width": 1.5, "color": GRAY}}
         if status == "infeasible"
