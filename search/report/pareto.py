@@ -193,9 +193,10 @@ def _finalist_hover(finalist: Finalist) -> str:
 def _rug(results: StudyResults, status: Status) -> go.Scatter:
     of_status = [t for t in results.trials if t.status == status and t.estimate]
     trials = one_a_cell(of_status, lambda t: (math.log(_runtime_ms(t)), 0.0))
+    # A place that is none, so that plotly.js has the category: without any it draws NaN.
+    nowhere: list[float | None] = [None]
     return go.Scatter(
-        # A place that is none, so that plotly.js has the category: without any it draws NaN.
-        x=[_runtime_ms(t) for t in trials] or [None],
+        x=[_runtime_ms(t) for t in trials] or nowhere,
         y=[status] * max(1, len(trials)),
         mode="markers",
         marker={"symbol": "x-thin", "size": 8, "line": {"width": 1.5, "color": GRAY}}

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,7 @@ def test_evenly_spaced_with_both_ends(count):
     some = evenly(items, 10)
     assert len(some) == min(count, 10)
     assert (some[0], some[-1]) == (0, count - 1)
-    assert len({b - a for a, b in zip(some, some[1:], strict=False)}) <= 2
+    assert len({b - a for a, b in itertools.pairwise(some)}) <= 2
 
 
 def test_a_legend_says_how_many_are_drawn():
