@@ -194,7 +194,7 @@ class StudyConfig(_Section):
     @classmethod
     def _task_defaults(cls, data: Any) -> Any:
         """A task knows its phone and its space; a study need not repeat them."""
-        if not isinstance(data, dict) or data.get("task") not in TASKS:
+        if not isinstance(data, dict) or str(data.get("task")) not in TASKS:
             return data
         task = TASKS[data["task"]]
         space = data.get("space") or {}

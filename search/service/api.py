@@ -10,13 +10,14 @@ from fastapi.responses import FileResponse, PlainTextResponse
 from search.config import StudyConfig
 from search.study.results import Status
 
-from .bodies import JSON, MOST_DOCUMENT_BYTES, YAML, in_openapi, media_type, read_body
+from . import openapi
+from .bodies import JSON, MOST_DOCUMENT_BYTES, YAML, media_type, read_body
 from .documents import ParetoDocument, StudyDocument, TrialDocument, TrialsPage
 from .exports import Export
 from .intake import read_study
 from .live import StudyOverview, UnknownStudyError
 from .problems import documented
-from .service import Service
+from .service import API, Service
 from .submission import LOG
 from .supervisor import log_tail
 
@@ -27,7 +28,7 @@ Choice = Annotated[str, Path(description="the number of a trial, or 'winner'")]
 
 def studies_api(service: Service) -> APIRouter:
     """Submit, list, show, stop, resume and delete studies; read their trials."""
-    router = APIRouter(prefix="/studies", tags=["studies"])
+    router = APIRouter(prefix=f"{API}/studies", tags=["studies"])
     studies, supervisor = service.studies, service.supervisor
 
     async def submitted(request: Request) -> StudyConfig:
@@ -45,14 +46,14 @@ def studies_api(service: Service) -> APIRouter:
         operation_id="submit_study",
         status_code=201,
         responses=documented(409, 413, 415, 422, 503),
-        openapi_extra=in_openapi((JSON, {"type": "object"}), (YAML, {"type": "string"})),
+        openapi_extra=openapi.body({JSON: openapi.of(StudyConfig), YAML: openapi.TEXT}),
     )
     def submit(
         config: Annotated[StudyConfig, Depends(submitted)], response: Response
     ) -> StudyOverview:
         """Queue a study, by the content of its file. One that was run before goes on."""
         supervisor.submit(config)
-        response.headers["Location"] = f"/api/v1/studies/{config.name}"
+        response.headers["Location"] = f"{API}/studies/{config.name}"
         return studies.summary(config.name)
 
     @router.get("/{name}", operation_id="show_study", responses=documented(404, 422, 503))
@@ -144,7 +145,7 @@ def studies_api(service: Service) -> APIRouter:
 
 def exports_api(service: Service) -> APIRouter:
     """Make bundles, and download them."""
-    router = APIRouter(prefix="/studies/{name}/exports", tags=["exports"])
+    router = APIRouter(prefix=API + "/studies/{name}/exports", tags=["exports"])
     exports = service.exports
 
     @router.post(
@@ -167,11 +168,7 @@ def exports_api(service: Service) -> APIRouter:
         operation_id="download_bundle",
         response_class=FileResponse,
         responses=documented(404, 422, 503)
-        | {
-            200: {
-                "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
-            }
-        },
+        | {200: {"content": {"application/zip": {"schema": openapi.BYTES}}}},
     )
     def download(name: Name, trial: Choice) -> FileResponse:
         """The bundle, once its export is done."""

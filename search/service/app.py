@@ -12,18 +12,17 @@ from pydantic import BaseModel
 from search.dashboard import pages
 from search.study.ownership import service_lock
 
+from . import openapi
 from .api import exports_api, studies_api
 from .events import events_api
 from .guards import Guard
 from .login import login_pages
 from .metrics import Metrics, Timed
 from .predict import predict_api
-from .problems import Problem, documented, handle_errors
-from .service import Service
+from .problems import documented, handle_errors
+from .service import API, Service
 from .settings import Settings, check_settings
 from .tokens import Gate
-
-API = "/api/v1"
 
 
 class Health(BaseModel):
@@ -56,14 +55,14 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url=f"{API}/openapi.json",
         docs_url=None,  # Their scripts come from elsewhere.
         redoc_url=None,
-        responses=documented(401, 403, 421) | {"default": {"model": Problem}},
+        responses=documented(401, 403, 421),
     )
+    describe = app.openapi
+    app.openapi = lambda: openapi.completed(describe())  # type: ignore[method-assign]
     app.state.service = service
     handle_errors(app)
-    api = APIRouter(prefix=API)
     for part in (studies_api, exports_api, events_api, predict_api):
-        api.include_router(part(service))
-    app.include_router(api)
+        app.include_router(part(service))
     app.include_router(_health())
     app.include_router(metrics.routes())
     if gate is not None:

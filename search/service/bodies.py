@@ -63,9 +63,3 @@ def parsed_json(content: bytes) -> Any:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise UserError(f"not JSON: {' '.join(str(error).split())[:200]}") from None
-
-
-def in_openapi(*bodies: tuple[str, dict[str, Any]]) -> dict[str, Any]:
-    """A route's body in the OpenAPI document: media types and their schemas."""
-    content = {kind: {"schema": schema} for kind, schema in bodies}
-    return {"requestBody": {"required": True, "content": content}}

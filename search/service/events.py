@@ -13,11 +13,12 @@ from fastapi.responses import StreamingResponse
 from search.errors import UserError
 from search.study.results import TrialRecord
 
+from . import openapi
 from .api import Name
 from .documents import Progress, TrialDocument
 from .live import Live, LiveStudies, StudyOverview
 from .problems import BusyError, documented
-from .service import Service
+from .service import API, Service
 
 LOOK_EVERY_S = 0.5
 ALIVE_EVERY_S = 15
@@ -28,7 +29,7 @@ MEDIA_TYPE = "text/event-stream"
 
 def events_api(service: Service) -> APIRouter:
     """Watch one study."""
-    router = APIRouter(tags=["studies"])
+    router = APIRouter(prefix=API, tags=["studies"])
     watchers = anyio.CapacityLimiter(MOST_WATCHERS)
 
     @router.get(
@@ -36,7 +37,7 @@ def events_api(service: Service) -> APIRouter:
         operation_id="watch_study",
         response_class=StreamingResponse,
         responses=documented(404, 422, 429, 503)
-        | {200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}},
+        | {200: {"content": {MEDIA_TYPE: {"schema": openapi.TEXT}}}},
     )
     async def watch(name: Name) -> StreamingResponse:
         """Events `progress`, whose data are a Progress document: one at once, then one whenever

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ from .reader import Live as Live
 from .reader import StorageAwayError as StorageAwayError
 from .reader import StudyReader
 from .reader import UnknownStudyError as UnknownStudyError
-from .submission import STUDY_FILE, SUBMISSION, Submission, read_submission
+from .submission import INTERRUPTED, STUDY_FILE, SUBMISSION, Submission, read_submission
 
 State = Literal["running", "queued", "stopped", "finished", "failed"]
 """`stopped`: it can go on. `failed`: its last run ended with an error, which is the message."""
@@ -135,11 +136,14 @@ class LiveStudies:
         # A file that was deleted and made anew is another database.
         key = url if path is None else f"{url} {path.stat().st_ino}"
         with self._lock:
-            if key not in self._storages:
-                for old in [k for k in self._storages if k.startswith(f"{url} ")]:
-                    self._storages.pop(old).engine.dispose()
-                self._storages[key] = open_storage(url, create=False)
-            return self._storages[key]
+            if key in self._storages:
+                return self._storages[key]
+        # Not under the lock: a server that is away is waited for.
+        opened = open_storage(url, create=False)
+        with self._lock:
+            for old in [k for k in self._storages if k.startswith(f"{url} ") and k != key]:
+                self._storages.pop(old).engine.dispose()
+            return self._storages.setdefault(key, opened)
 
 
 def _holds_study(directory: Path) -> bool:
@@ -151,15 +155,13 @@ def _state(
 ) -> State:
     if held:
         return "running"
-    if _is_finished(results, directory):
-        return "finished"
-    if submission is None:
-        return "stopped"
-    if submission.wanted:
-        return "queued"
-    if submission.exit_code == 0:
-        return "finished"  # The space had fewer candidates than were asked for.
-    return "stopped" if submission.exit_code in (None, 130) else "failed"
+    if submission is not None and submission.wanted:
+        return "finished" if _is_finished(results, directory) else "queued"
+    code = submission.exit_code if submission is not None else None
+    if code not in (None, 0, INTERRUPTED):
+        return "failed"
+    # It ended by itself also where the space had fewer candidates than were asked for.
+    return "finished" if code == 0 or _has_all(results, results.config) else "stopped"
 
 
 def _is_finished(results: StudyResults, directory: Path) -> bool:
@@ -172,12 +174,11 @@ def _is_finished(results: StudyResults, directory: Path) -> bool:
 
 def _has_all(results: StudyResults, wanted: StudyConfig) -> bool:
     """Whether its search and its finals have ended."""
-    if results.trained < wanted.trials:
-        return False
-    if wanted.finals is None:
-        return True
-    finalists = replace(results, config=wanted).finalists()
-    return bool(finalists) and all(len(f.psnrs_db) >= wanted.finals.seeds for f in finalists)
+    finals = wanted.finals
+    if results.trained < wanted.trials or finals is None:
+        return results.trained >= wanted.trials
+    seeds = Counter(run.architecture for run in results.finals if run.steps == finals.steps)
+    return bool(seeds) and min(seeds.values()) >= finals.seeds
 
 
 def _summary(live: Live, state: State, message: str | None) -> StudyOverview:

@@ -13,6 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from . import openapi
 from .live import LiveStudies, State
 
 STATES: tuple[State, ...] = ("running", "queued", "stopped", "finished", "failed")
@@ -39,7 +40,7 @@ class Metrics:
             "/metrics",
             operation_id="metrics",
             response_class=Response,
-            responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+            responses={200: {"content": {"text/plain": {"schema": openapi.TEXT}}}},
         )
         def metrics() -> Response:
             """Metrics of the service and its studies, for Prometheus."""

@@ -17,17 +17,18 @@ from spaces.architecture import Architecture
 from spaces.space import SearchSpace
 from spaces.zoo import ZOO
 
-from .bodies import JSON, MOST_MODEL_BYTES, TFLITE, in_openapi, media_type, read_body, read_json
+from . import openapi
+from .bodies import JSON, MOST_MODEL_BYTES, TFLITE, media_type, read_body, read_json
 from .documents import PredictArchitecture, Prediction
 from .problems import documented
-from .service import Service, client_of
+from .service import API, Service, client_of
 
 Device = Annotated[str, Query(description="one of /api/v1/devices")]
 
 
 def predict_api(service: Service) -> APIRouter:
     """Run times of uploaded files and of architectures."""
-    router = APIRouter(tags=["oracle"])
+    router = APIRouter(prefix=API, tags=["oracle"])
 
     async def sent(request: Request) -> bytes | PredictArchitecture:
         service.predictions.take(client_of(request))
@@ -44,13 +45,7 @@ def predict_api(service: Service) -> APIRouter:
         "/predict",
         operation_id="predict",
         responses=documented(413, 415, 422, 429),
-        openapi_extra=in_openapi(
-            (TFLITE, {"type": "string", "format": "binary"}),
-            (
-                JSON,
-                PredictArchitecture.model_json_schema(ref_template="#/components/schemas/{model}"),
-            ),
-        ),
+        openapi_extra=openapi.body({TFLITE: openapi.BYTES, JSON: openapi.of(PredictArchitecture)}),
     )
     def predict(
         body: Annotated[bytes | PredictArchitecture, Depends(sent)],

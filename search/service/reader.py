@@ -27,6 +27,8 @@ from search.study.storage import CONFIG, url_of
 from .submission import STUDY_FILE
 
 READ_EVERY_S = 0.5
+ASK_AGAIN_S = 5
+"""After a storage did not answer."""
 _RATED_TRIALS = 20
 """The speed of a study is that of its last so many trainings."""
 
@@ -74,6 +76,8 @@ class StudyReader:
         self._lock = threading.Lock()
         self._live: Live | None = None
         self._read_at = float("-inf")
+        self._away: StorageAwayError | None = None
+        self._away_at = 0.0
         self._url: str | None = None
         self._start(None)
 
@@ -93,13 +97,23 @@ class StudyReader:
             assert self._live is not None
             return self._live
         try:
+            if self._away is not None and time.monotonic() - self._away_at < ASK_AGAIN_S:
+                raise self._away
             if self._live is None or time.monotonic() - self._read_at >= READ_EVERY_S:
-                self._refresh(directory)
-                self._read_at = time.monotonic()
+                self._read(directory)
             assert self._live is not None
             return self._live
         finally:
             self._lock.release()
+
+    def _read(self, directory: Path) -> None:
+        try:
+            self._refresh(directory)
+        except StorageAwayError as error:
+            # Else everybody who asks would wait for it in turn.
+            self._away, self._away_at = error, time.monotonic()
+            raise
+        self._away, self._read_at = None, time.monotonic()
 
     def holder(self, directory: Path) -> str | None:
         """Who drives it, None where nobody does. Raises StorageAwayError."""
@@ -119,7 +133,7 @@ class StudyReader:
             return
         try:
             with _answering(self._url):
-                storage = self._storage_of(self._url)
+                storage = self._opened(self._url)
                 if storage is not self._storage:
                     self._start(storage)
                 changed = self._read_attrs(storage, directory) | self._read_trials(storage)
@@ -132,6 +146,12 @@ class StudyReader:
         if changed or self._live is None:
             finals = read_finals(self._attrs)
             self._found(StudyResults(self._config, tuple(self._records), finals))
+
+    def _opened(self, url: str) -> RDBStorage:
+        try:
+            return self._storage_of(url)
+        except (UserError, OSError) as error:
+            raise StorageAwayError(str(error)) from None
 
     def _waiting(self, directory: Path) -> None:
         """It was submitted, and has no trials yet."""

@@ -14,6 +14,8 @@ from .live import Live, LiveStudies
 from .settings import Settings
 from .supervisor import Supervisor
 
+API = "/api/v1"
+
 
 class Kept:
     """Answers that hold until their study changes, since many ask for the same."""

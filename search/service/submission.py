@@ -16,6 +16,8 @@ STUDY_FILE = "study.yaml"
 SUBMISSION = "submission.json"
 LOG = "run.log"
 """What the study's `lensnas run` said."""
+INTERRUPTED = 130
+"""The exit code of a run that Ctrl-C has ended."""
 
 
 @dataclass(frozen=True)

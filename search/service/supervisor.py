@@ -7,6 +7,7 @@ studies where they are, those that went on without it included.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -30,18 +31,12 @@ from search.study.storage import document_of, open_storage, require_same, url_of
 from .live import LiveStudies, StorageAwayError
 from .problems import ConflictError
 from .settings import Settings
-from .submission import (
-    LOG,
-    STUDY_FILE,
-    Submission,
-    read_submission,
-    write_submission,
-)
+from .submission import INTERRUPTED, LOG, STUDY_FILE, Submission, read_submission, write_submission
 
 LOOK_EVERY_S = 0.25
+ENDS_IN_S = 10
+"""A process whose study is stored and free."""
 COMMAND = (sys.executable, "-m", "search.cli.main")
-INTERRUPTED = 130
-"""The exit code of a run that Ctrl-C has ended."""
 
 
 class Supervisor:
@@ -88,16 +83,17 @@ class Supervisor:
         """
         with self._lock:
             directory, submission = self._known(name)
-            holder, child = self._studies.holder(name), self._children.get(name)
-            if holder is None and child is None and not (submission and submission.wanted):
+            holder, pid = self._studies.holder(name), self._child(name)
+            if holder is None and pid is None and not (submission and submission.wanted):
                 raise ConflictError(f"study {name!r} does not run")
-            pid = child.pid if child else None
             if pid is None and holder is not None:
                 pid = pid_here(holder)
                 if pid is None:
                     raise ConflictError(f"study {name!r} is run on another machine: {holder}")
             if submission is not None:
-                write_submission(directory, replace(submission, wanted=False, exit_code=130))
+                write_submission(
+                    directory, replace(submission, wanted=False, exit_code=INTERRUPTED)
+                )
             if pid is not None:
                 _interrupt(pid)
 
@@ -117,7 +113,7 @@ class Supervisor:
         """Everything of it, for ever. Raises ConflictError while it runs."""
         with self._lock:
             directory, _ = self._known(name)
-            if self._studies.holder(name) is not None or name in self._children:
+            if self._studies.holder(name) is not None or self._child(name) is not None:
                 raise ConflictError(f"study {name!r} runs: stop it first")
             if directory.is_symlink():
                 raise ConflictError(f"the folder of study {name!r} lies elsewhere: delete it there")
@@ -139,11 +135,23 @@ class Supervisor:
             self._studies.results(name)
         return directory, submission
 
+    def _child(self, name: str) -> int | None:
+        """The process of ours that runs the study, also before it has its lock. One that was
+        stopped and has let go of its study only ends, which is waited for."""
+        child = self._children.get(name)
+        if child is None:
+            return None
+        submission = read_submission(self._settings.runs / name)
+        if submission and not submission.wanted and self._studies.holder(name) is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(ENDS_IN_S)
+        return child.pid if child.poll() is None else None
+
     def _require_rest(self, name: str) -> None:
         submission = read_submission(self._settings.runs / name)
         if submission is not None and submission.wanted:
             raise ConflictError(f"study {name!r} is queued or runs already")
-        if self._studies.holder(name) is not None or name in self._children:
+        if self._studies.holder(name) is not None or self._child(name) is not None:
             raise ConflictError(f"study {name!r} runs already")
 
     def _require_same(self, config: StudyConfig) -> None:
