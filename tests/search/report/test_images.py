@@ -1,5 +1,6 @@
 import base64
 import io
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ from PIL import Image
 from search.artifacts import load_preview, save_preview
 from search.report.images import (
     ERROR_LEVELS,
-    KINDS,
     MAX_SIDE,
+    Kind,
     data_uri,
     error_map,
     picture_png,
@@ -81,7 +82,7 @@ def test_pictures_of_a_trial_are_whole_and_a_damaged_file_is_none(make_results):
     best = results.complete[0]
     pictures = trial_pictures(results, best)
     assert (len(pictures), pictures.size) == (2, (128, 128))
-    for kind in KINDS:
+    for kind in get_args(Kind):
         png = Image.open(io.BytesIO(picture_png(pictures, 1, kind)))
         assert png.size == ((64, 64) if kind == "input" else (128, 128))
     output = np.asarray(Image.open(io.BytesIO(picture_png(pictures, 1, "output"))))

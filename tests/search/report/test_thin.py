@@ -29,11 +29,12 @@ def test_many_in_one_place_are_one():
 
 
 @pytest.mark.parametrize("count", [1, 10, 11, 25, 1000])
-def test_evenly_spaced_with_both_ends(count):
+def test_evenly_spaced_from_the_first(count):
     items = list(range(count))
     some = evenly(items, 10)
     assert len(some) == min(count, 10)
-    assert (some[0], some[-1]) == (0, count - 1)
+    assert some[0] == 0
+    assert count - some[-1] <= max(1, count // 9)
     assert len({b - a for a, b in itertools.pairwise(some)}) <= 2
 
 
