@@ -13,7 +13,7 @@ from latency import LatencyEstimate, load_profile
 from search.artifacts import PREVIEW, WEIGHTS
 from search.report.diagram import architecture_diagram
 from search.report.images import Pictures, trial_pictures
-from search.report.kernels import kernel_latency, latency_by_op, network_latency
+from search.report.kernels import SHOWN, kernel_latency, latency_by_op, network_latency
 from search.report.progress import compared_curves
 from search.report.roofline import roofline
 from search.service.live import LiveStudies, UnknownStudyError
@@ -118,7 +118,7 @@ def _trial_drawings(results: StudyResults, trial: TrialRecord) -> dict[str, Draw
             "Kernels in launch order",
             "What stands behind a + is fused into the kernel. Colours: the size of the image.",
             partial(kernel_latency, latency),
-            120 + 22 * len(latency.kernels),
+            120 + 22 * min(len(latency.kernels), SHOWN),
         ),
     }
 

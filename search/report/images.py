@@ -7,7 +7,7 @@ import html
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -34,7 +34,6 @@ class Picture:
 
 
 Kind = Literal["input", "target", "output", "error"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 ERROR_LEVELS = 32
 """Of 255: the mean absolute error of a pixel from which an error map is brightest."""
 

@@ -193,9 +193,11 @@ def _finalist_hover(finalist: Finalist) -> str:
 def _rug(results: StudyResults, status: Status) -> go.Scatter:
     of_status = [t for t in results.trials if t.status == status and t.estimate]
     trials = one_a_cell(of_status, lambda t: (math.log(_runtime_ms(t)), 0.0))
+    # A place that is none, so that plotly.js has the category: without any it draws NaN.
+    nowhere: list[float | None] = [None]
     return go.Scatter(
-        x=[_runtime_ms(t) for t in trials],
-        y=[status] * len(trials),
+        x=[_runtime_ms(t) for t in trials] or nowhere,
+        y=[status] * max(1, len(trials)),
         mode="markers",
         marker={"symbol": "x-thin", "size": 8, "line": {"width": 1.5, "color": GRAY}}
         if status == "infeasible"
@@ -210,6 +212,8 @@ def _rug(results: StudyResults, status: Status) -> go.Scatter:
 def _add_budget(figure: go.Figure, budget_ms: float | None, x_range: Range) -> None:
     if budget_ms is None or not x_range[0] < budget_ms < x_range[1]:
         return
+    # A label that begins in the last third of the axis would leave the plot.
+    narrow = math.log(x_range[1] / budget_ms) < math.log(x_range[1] / x_range[0]) / 3
     for axis in ("", "2"):
         figure.add_shape(
             type="rect", xref=f"x{axis}", yref=f"y{axis} domain", x0=budget_ms, x1=x_range[1],
@@ -217,7 +221,8 @@ def _add_budget(figure: go.Figure, budget_ms: float | None, x_range: Range) -> N
         )  # fmt: skip
     figure.add_annotation(
         text=f"over the budget of {budget_ms:g} ms", xref="x", yref="y domain",
-        x=math.log10(budget_ms), y=0, xanchor="left", yanchor="bottom", showarrow=False,
+        x=math.log10(x_range[1] if narrow else budget_ms), y=0,
+        xanchor="right" if narrow else "left", yanchor="bottom", showarrow=False,
         font={"size": 11, "color": GRAY},
     )  # fmt: skip
 

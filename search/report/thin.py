@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from search.data.sample import evenly_spaced
+
 Item = TypeVar("Item")
 Place = tuple[float, float]
 
@@ -34,11 +36,8 @@ def one_a_cell(items: Sequence[Item], at: Callable[[Item], Place]) -> list[Item]
 
 
 def evenly(items: Sequence[Item], most: int) -> list[Item]:
-    """At most `most` of the items, evenly spaced, the first and the last among them."""
-    if len(items) <= most:
-        return list(items)
-    step = (len(items) - 1) / (most - 1)
-    return [items[round(i * step)] for i in range(most)]
+    """At most `most` of the items, evenly spaced, the first among them."""
+    return [items[index] for index in evenly_spaced(len(items), most)]
 
 
 def drawn_note(shown: int, all_of_them: int) -> str:

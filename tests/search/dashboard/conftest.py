@@ -93,8 +93,11 @@ def browser():
 
 
 @pytest.fixture
-def new_page(browser):
-    """new_page(**options of the context) -> a page; what it complains of fails the test."""
+def new_page(browser, serve):
+    """new_page(**options of the context) -> a page; what it complains of fails the test.
+
+    It needs `serve`, so that pages are closed before what they ask.
+    """
     contexts, complaints = [], []
 
     def make(**options):

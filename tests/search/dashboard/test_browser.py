@@ -45,17 +45,12 @@ def serious(page):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_page_draws_all_and_anyone_can_read_it(new_page, address, best, path):
-    url = address + path.format(best=best)
-    page = new_page()
-    open_drawn(page, url)
+def test_a_page_draws_all_on_a_phone_and_anyone_can_read_it(new_page, address, best, path):
+    page = new_page(**PHONE)
+    open_drawn(page, address + path.format(best=best))
     assert page.locator(".js-plotly-plot").count() == page.locator("[data-figure]").count()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
     assert serious(page) == []
-    narrow = new_page(**PHONE)
-    open_drawn(narrow, url)
-    width = narrow.evaluate("document.documentElement.scrollWidth")
-    assert width <= PHONE["viewport"]["width"]
-    assert serious(narrow) == []
 
 
 def test_from_the_list_to_a_trial_by_clicking(new_page, address, best):
@@ -63,6 +58,7 @@ def test_from_the_list_to_a_trial_by_clicking(new_page, address, best):
     open_drawn(page, address)
     page.get_by_role("link", name="tiny").click()
     page.wait_for_selector("#plot-pareto .point")
+    assert serious(page) == []
     # Finals lie over trials: the point of the front's best trial is asked where it is.
     page.locator("#plot-pareto .point").last.hover(force=True)
     page.wait_for_selector(".hovertext")

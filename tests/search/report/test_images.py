@@ -1,12 +1,23 @@
 import base64
 import io
+from typing import get_args
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from search.artifacts import load_preview, save_preview
-from search.report.images import MAX_SIDE, data_uri, strips, strips_html
+from search.report.images import (
+    ERROR_LEVELS,
+    MAX_SIDE,
+    Kind,
+    data_uri,
+    error_map,
+    picture_png,
+    strips,
+    strips_html,
+    trial_pictures,
+)
 from search.study.driver import trial_directory
 
 
@@ -53,3 +64,30 @@ def test_pictures_are_capped_and_faithful():
     small = np.full((64, 64, 3), (200, 30, 90), np.uint8)
     decoded = np.asarray(opened(data_uri(small)), dtype=int)
     assert np.abs(decoded - small).max() <= 3
+
+
+def test_an_error_map_is_black_where_nothing_is_wrong_and_bright_where_all_is():
+    target = np.full((2, 3, 3), 100, dtype=np.uint8)
+    output = target.copy()
+    output[0, 1] += ERROR_LEVELS // 2
+    output[1, 2] = 255
+    shown = error_map(output, target).sum(axis=-1)
+    assert shown[0, 0] < 10
+    assert shown[0, 0] < shown[0, 1] < shown[1, 2]
+    assert shown[1, 2] > 600
+
+
+def test_pictures_of_a_trial_are_whole_and_a_damaged_file_is_none(make_results):
+    results = make_results(complete=6, pictures=True)
+    best = results.complete[0]
+    pictures = trial_pictures(results, best)
+    assert (len(pictures), pictures.size) == (2, (128, 128))
+    for kind in get_args(Kind):
+        png = Image.open(io.BytesIO(picture_png(pictures, 1, kind)))
+        assert png.size == ((64, 64) if kind == "input" else (128, 128))
+    output = np.asarray(Image.open(io.BytesIO(picture_png(pictures, 1, "output"))))
+    assert np.array_equal(output, pictures.output[1])
+    path = trial_directory(results.config, best.number) / "preview.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    assert trial_pictures(results, best) is None
+    assert trial_pictures(results, results.complete[-1]) is None
