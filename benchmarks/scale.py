@@ -154,7 +154,7 @@ def _busy(
     options: argparse.Namespace, before: list[FrozenTrial], stored: int, workers: int
 ) -> tuple[float, float]:
     """The share of the workers' time in work, and trials an hour, once all have had a first."""
-    count = max(options.count, 4 * workers)
+    count = max(options.count, 2 * workers)
     pool = _Steady(workers, options.seconds, skip=workers, count=count)
     with tempfile.TemporaryDirectory() as folder:
         trials = (

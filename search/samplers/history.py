@@ -85,7 +85,8 @@ def fitted_gain(points: Sequence[tuple[float, float]]) -> Gain:
 
 @dataclass
 class History:
-    """Grows with a study: what was read of a finished trial is not read again.
+    """Grows with a study: what was read of a finished trial is not read again, nor are the choices
+    of a running one, of which a large cluster has hundreds.
 
     `proposed`: architectures that were trained or refused, or that a trial has which has not ended.
     `running`: those in training. `probes`: what proxies said, by their names.
@@ -99,6 +100,7 @@ class History:
     probes: dict[Architecture, Mapping[str, float | None]] = field(default_factory=dict)
     _ended: set[Architecture] = field(default_factory=set)
     _in_hand: set[Architecture] = field(default_factory=set)
+    _unfinished: dict[int, tuple[Architecture, Priced | None]] = field(default_factory=dict)
     _complete: dict[int, tuple[Observation, dict[int, float]]] = field(default_factory=dict)
     _pruned: dict[int, tuple[Priced, int, float]] = field(default_factory=dict)
     _read: set[int] = field(default_factory=set)
@@ -110,9 +112,10 @@ class History:
         for trial in study.get_trials(deepcopy=False):
             if trial.number in self._read:
                 continue
-            architecture = architecture_of(trial, self.space)
+            architecture, priced = self._known(trial)
             if trial.state.is_finished():
                 self._read.add(trial.number)
+                self._unfinished.pop(trial.number, None)
             if architecture is None:
                 continue
             self._note_probes(trial, architecture)
@@ -122,7 +125,6 @@ class History:
                 self._in_hand.add(architecture)
             elif not _only_probed(trial):
                 self._ended.add(architecture)
-            priced = self.price(architecture)
             if priced is None:
                 continue
             if trial.state == TrialState.RUNNING:
@@ -132,6 +134,17 @@ class History:
                 self._add_complete(trial, priced)
             elif trial.state == TrialState.PRUNED:
                 self._add_pruned(trial, priced)
+
+    def _known(self, trial: FrozenTrial) -> tuple[Architecture | None, Priced | None]:
+        """Its architecture and what that costs, once all its choices are made."""
+        known = self._unfinished.get(trial.number)
+        if known is None:
+            architecture = architecture_of(trial, self.space)
+            if architecture is None:
+                return None, None
+            known = architecture, self.price(architecture)
+            self._unfinished[trial.number] = known
+        return known
 
     @property
     def proposed(self) -> set[Architecture]:
