@@ -54,16 +54,17 @@ class NumberedStorage(RDBStorage):
         with _create_scoped_session(self.scoped_session) as session:
             # Locked, so that nobody makes a trial meanwhile.
             models.StudyModel.find_or_raise_by_id(study_id, session, for_update=True)
+            # The last one is found by its key; by its number every trial would be looked at.
             of_study = session.query(models.TrialModel).filter_by(study_id=study_id)
-            there = of_study.filter_by(number=template_trial.number).one_or_none()
-            if there is None:
+            last = of_study.order_by(models.TrialModel.trial_id.desc()).first()
+            if last is None or last.number < template_trial.number:
                 return insert_trials(session.connection(), study_id, [template_trial])[0]
-            if not _same(there, template_trial):
+            if last.number > template_trial.number or not _same(last, template_trial):
                 raise UserError(
-                    f"somebody else has added trial {there.number} to the study: only its one "
+                    f"somebody else has added trial {last.number} to the study: only its one "
                     "'lensnas run' may (run it again to go on with that trial)"
                 )
-            return cast("int", there.trial_id)
+            return cast("int", last.trial_id)
 
     def write_changes(self, trial_id: int, before: _Stored, now: FrozenTrial) -> None:
         """What is new of a trial that is there, in one transaction; may be repeated.
