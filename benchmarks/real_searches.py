@@ -32,7 +32,7 @@ STUDY = Path(__file__).with_suffix(".yaml")
 METHODS: dict[str, dict[str, Any]] = {
     "random": {"sampler": {"name": "random"}},
     "tpe": {"sampler": {"name": "tpe"}},
-    "nsga2": {"sampler": {"name": "nsga2", "options": {"population_size": 10}}},
+    "nsga2": {"sampler": {"name": "nsga2", "options": {"population": 10}}},
     "evolution": {"sampler": {"name": "evolution"}},
     "latency_aware": {"sampler": {"name": "latency_aware"}},
     "latency_aware, rungs": {"sampler": {"name": "latency_aware"}, "pruning": EARLY_RUNGS},
