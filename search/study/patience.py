@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -47,7 +48,8 @@ class Patience:
             f"({reason})"
         )
         while (left_s := self._limit_s - (time.monotonic() - since)) > 0:
-            time.sleep(min(pause_s, left_s))
+            # Not time.sleep, which fails under libfaketime, by which clocks are set back in tests.
+            threading.Event().wait(min(pause_s, left_s))
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             try:
                 result = (again or call)()
