@@ -106,6 +106,11 @@ def test_a_window_beyond_the_frame_is_mirrored():
     frame = Frame(np.arange(12).reshape(3, 4, 1), lambda stored: stored.astype(np.float32))
     window = frame.window((1, 2), (4, 3))[0, ..., 0]
     np.testing.assert_array_equal(window, [[6, 7, 7], [10, 11, 11], [10, 11, 11], [6, 7, 7]])
+    # The same values wherever a window begins, also where a frame is mirrored over and over.
+    all_of_it = frame.window((0, 0), (14, 9))
+    for corner, size in [((2, 3), (6, 6)), ((2, 3), (12, 1)), ((0, 3), (1, 6))]:
+        ends = [slice(start, start + side) for start, side in zip(corner, size, strict=True)]
+        np.testing.assert_array_equal(frame.window(corner, size), all_of_it[:, *ends])
 
 
 def test_a_picture_in_strips_is_the_picture(tmp_path):

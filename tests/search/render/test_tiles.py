@@ -96,6 +96,16 @@ def test_every_op_with_a_reach(size):
     check(everything, 4, size)
 
 
+@pytest.mark.parametrize("size", [(10, 21), (9, 8), (5, 5), (3, 1)])
+def test_tiles_agree_on_what_is_mirrored_beyond_the_end(size):
+    """The last tile has fewer pixels of the frame than it has to mirror."""
+
+    def shuffled(ops, x):
+        return ops.depth_to_space(ops.conv(ops.space_to_depth(x, 4), 48, 1), 4)
+
+    check(shuffled, 4, size, tile=(4, 4))
+
+
 def gated(ops, x):
     """Gates of gates: the second mean is of what the first one made."""
     for _ in range(2):
