@@ -1,5 +1,7 @@
 """A photograph's file to a picture's file, in the process that the command starts."""
 
+import math
+
 import numpy as np
 import pytest
 from bundles import make_bundle
@@ -88,6 +90,22 @@ def test_a_bokeh_network_takes_rgb(bokeh, tmp_path):
         )  # fmt: skip
 
 
+def test_a_turned_photograph_stays_turned(bokeh, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 8
+    Image.new("RGB", (64, 64)).save(tmp_path / "x.jpg", exif=exif)
+    render_photo(read_bundle(bokeh), tmp_path / "x.jpg", tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.getexif()[ExifTags.Base.Orientation] == 8
+
+
+@pytest.mark.parametrize("damage", [b"Exif\0\0no directory", b"Exif\0\0MM\0*\xff\xff\xff\xff"])
+def test_damaged_exif_leaves_the_photograph_upright(tmp_path, damage):
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.jpg", exif=damage)
+    opened = open_photo(request(tmp_path / "x.jpg", encoding="rgb", sensor=None, channels=3))
+    assert opened.orientation == 1
+
+
 def test_depth_is_a_fourth_channel(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 12, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / "x.png")
@@ -138,11 +156,16 @@ def test_a_picture_in_strips_is_the_picture(tmp_path):
         ("x.png", "out.png", {"precision": "int8"}, "has no int8 file: it holds fp32, fp16"),
         ("text.dng", "out.png", {}, "cannot render text.dng: .*not a RAW file"),
         ("x.png", "out.png", {"pattern": "RRRR"}, "unknown Bayer pattern 'RRRR'"),
+        ("x.png", "out.png", {"white_level": math.inf}, "white-level inf: images hold no more"),
+        ("x.dng", "out.png", {"black_level": 64}, "a RAW file says its pattern and levels itself"),
+        ("x.png", "folder.png", {}, "folder.png is a folder"),
     ],
 )
 def test_what_cannot_be_rendered_is_named(isp, tmp_path, photo, output, options, problem):
     Image.fromarray(MOSAIC).save(tmp_path / "x.png")
+    write_dng(tmp_path / "x.dng", MOSAIC)
     (tmp_path / "text.dng").write_text("hello")
+    (tmp_path / "folder.png").mkdir()
     before = sorted(tmp_path.iterdir())
     with pytest.raises(UserError, match=problem) as caught:
         render_photo(read_bundle(isp), tmp_path / photo, tmp_path / output, **options)
