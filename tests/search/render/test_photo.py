@@ -1,12 +1,17 @@
 """A photograph's file to a picture's file, in the process that the command starts."""
 
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from bundles import make_bundle
 from dng_files import write_dng
 from PIL import ExifTags, Image
+from processes import wait_for
 
 from search.data.isp import SENSOR
 from search.data.raw import encode_raw, pack_bayer
@@ -152,7 +157,8 @@ def test_a_picture_in_strips_is_the_picture(tmp_path):
     [
         ("none.dng", "out.png", {}, "none.dng is not there"),
         ("x.png", "out.jpg", {}, "pictures are written as .png"),
-        ("x.png", "x.png", {}, "is the photograph itself"),
+        ("x.png", "x.png", {}, "x.png is what is to be rendered"),
+        ("x.dng", "x.png", {"depth": "x.png"}, "x.png is what is to be rendered"),
         ("x.png", "out.png", {"precision": "int8"}, "has no int8 file: it holds fp32, fp16"),
         ("text.dng", "out.png", {}, "cannot render text.dng: .*not a RAW file"),
         ("x.png", "out.png", {"pattern": "RRRR"}, "unknown Bayer pattern 'RRRR'"),
@@ -167,7 +173,25 @@ def test_what_cannot_be_rendered_is_named(isp, tmp_path, photo, output, options,
     (tmp_path / "text.dng").write_text("hello")
     (tmp_path / "folder.png").mkdir()
     before = sorted(tmp_path.iterdir())
+    if depth := options.get("depth"):
+        options = options | {"depth": tmp_path / depth}
     with pytest.raises(UserError, match=problem) as caught:
         render_photo(read_bundle(isp), tmp_path / photo, tmp_path / output, **options)
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_rendering_that_is_stopped_leaves_nothing(isp, tmp_path):
+    """Its process is killed, whatever it is at."""
+    photo, output = tmp_path / "x.png", tmp_path / "out.png"
+    Image.fromarray(np.tile(MOSAIC, (20, 20))).save(photo)
+    command = [sys.executable, "-m", "search.cli.main", "render", isp, photo, "-o", output]
+    path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
+    running = subprocess.Popen(
+        [*command, "--tile", "8x8"], env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE
+    )  # fmt: skip
+    assert wait_for(lambda: list(tmp_path.glob(".out.png.*")) or running.poll() is not None)
+    running.terminate()
+    _, said = running.communicate(timeout=60)
+    assert (running.returncode, said.count(b"\n")) == (130, 1)
+    assert list(tmp_path.iterdir()) == [photo]
