@@ -103,7 +103,7 @@ def _orientation(path: Path) -> int:
             stated = image.getexif().get(ExifTags.Base.Orientation)
         except (SyntaxError, ValueError):  # Damaged EXIF of a picture that is whole.
             return UPRIGHT
-    return stated if stated in range(1, 9) else UPRIGHT
+    return stated if isinstance(stated, int) and 1 <= stated <= 8 else UPRIGHT
 
 
 def _depth(request: Request, size: tuple[int, ...]) -> DepthMap:

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .app import AsJson, Device, Model, app, read_model
+from search.cli.arguments import AsJson
+
+from .app import Device, Model, app, read_model
 
 if TYPE_CHECKING:
     from latency import Graph, LatencyEstimate
