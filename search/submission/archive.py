@@ -4,6 +4,7 @@ run time."""
 from __future__ import annotations
 
 import json
+import stat
 import statistics
 import tempfile
 import zipfile
@@ -163,6 +164,13 @@ def _score_line(log2_c: float, psnr_db: float | None, run_time: RunTime) -> str:
 def _pack(target: IO[bytes], entries: dict[str, bytes], files: dict[str, Path]) -> None:
     with zipfile.ZipFile(target, "w") as archive:
         for name, content in entries.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
+            archive.writestr(_entry(name), content, zipfile.ZIP_DEFLATED)
         for name, path in files.items():  # Pictures are compressed already.
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), path.read_bytes())
+            archive.writestr(_entry(name), path.read_bytes())
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """Readable by all where it is unpacked; `zipfile` makes entries for their owner alone."""
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.external_attr = (stat.S_IFREG | 0o644) << 16
+    return entry

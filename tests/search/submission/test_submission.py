@@ -55,6 +55,8 @@ def test_the_archive_holds_the_file_its_pictures_and_the_score(made, data, tmp_p
     assert "not the challenge's hidden test set" in lines[3]
     assert done.psnr_db == pytest.approx(_psnr_db(held, data), abs=1e-6)
     assert done.text == held["score.txt"].decode()
+    with zipfile.ZipFile(tmp_path / "first.zip") as archive:
+        assert {entry.external_attr >> 16 & 0o777 for entry in archive.infolist()} == {0o644}
     submit(bundle, data, tmp_path / "second.zip")
     assert (tmp_path / "second.zip").read_bytes() == (tmp_path / "first.zip").read_bytes()
 
