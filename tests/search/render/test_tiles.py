@@ -50,7 +50,11 @@ def check(network, channels, frame_size=None, seed=0, tile=TILE):
     how = plan(file, frame_size)
     found, expected = tiled(how, frame), in_one_piece(model, how, frame, tile)
     if how.pools:
-        np.testing.assert_allclose(found, expected, atol=ROUNDING * np.ptp(expected))
+        error = np.abs(found - expected) / np.ptp(expected)
+        # A power has no bounded slope near zero: there a rounding of the input does as much.
+        # A seam would be a row or column of errors, a hundred times as many.
+        assert np.mean(error > ROUNDING) < 2e-5
+        assert error.max() < 10 * ROUNDING
     else:
         np.testing.assert_array_equal(found, expected)
     return how
