@@ -6,7 +6,8 @@ import hashlib
 import io
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -38,6 +39,19 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     _sync_directory(path.parent)
+
+
+@contextmanager
+def folder_beside(path: Path) -> Iterator[Path]:
+    """A folder for what another process makes of `path`, which leaves nothing where that is killed.
+
+    The file of `path`'s name that lies in it when the block ends well becomes `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        yield Path(folder)
+        (Path(folder) / path.name).replace(path)
+        _sync_directory(path.parent)
 
 
 def _sync_directory(path: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from search.errors import UserError
 
-from .studies import RUNS, Runs
+from .arguments import RUNS, Runs
 
 PORT = 8081
 Study = Annotated[

@@ -12,12 +12,10 @@ import typer
 
 from search.errors import UserError
 
-from .studies import AsJson
+from .arguments import AsJson, Bundle
 
 if TYPE_CHECKING:
     from search.render.request import Rendered
-
-Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder of 'lensnas export'.")]
 
 
 def render(

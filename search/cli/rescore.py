@@ -10,7 +10,7 @@ import typer
 
 from search.errors import UserError
 
-from .studies import RUNS, AsJson, Runs, StudyArgument, load_results
+from .arguments import RUNS, AsJson, Runs, StudyArgument, load_results
 
 Bundles = Annotated[
     list[Path] | None,
@@ -41,13 +41,13 @@ def rescore(
     the measurements. Nothing that the study has stored is changed.
     """
     from latency import LatencyOracle, load_profile
-    from search.export.record import MEASUREMENTS
+    from search.export.record import MEASUREMENTS, is_bundle
     from search.report.measured import read_measured, repriced, rescored_table
 
     results = load_results(study, runs)
     if not bundles:
         found = sorted(results.config.directory.glob(f"*/{MEASUREMENTS}"))
-        bundles = [path.parent for path in found]
+        bundles = [path.parent for path in found if is_bundle(path.parent)]
         if not bundles and profile is None:
             raise UserError(
                 f"no export of {results.config.name} was measured: see lensnas latency measure"

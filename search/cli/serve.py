@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .studies import RUNS, Runs
+from .arguments import RUNS, Runs
 
 if TYPE_CHECKING:
     from search.service.settings import Settings

@@ -13,6 +13,7 @@ import typer
 from search.errors import UserError
 
 from . import remote
+from .arguments import RUNS, AsJson, Runs, StudyArgument, load_results
 from .errors import FAILED
 from .remote import Server
 
@@ -23,18 +24,9 @@ if TYPE_CHECKING:
     from search.service.live import StudyOverview
     from search.study.results import StudyResults
 
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document instead of tables, for scripts.")
-]
 StudyFile = Annotated[
     Path, typer.Argument(metavar="STUDY", help="A study file, as studies/quickstart_isp.yaml.")
 ]
-StudyArgument = Annotated[
-    str,
-    typer.Argument(metavar="STUDY", help="A study file, or the name of a study that was run."),
-]
-Runs = Annotated[Path, typer.Option("--runs", help="The folder that studies are kept in.")]
-RUNS = Path("runs")
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -218,32 +210,6 @@ def _overridden(config: StudyConfig, given: dict[str, Any]) -> StudyConfig:
         else:
             document[name] = value
     return parse_config(document, ", ".join(f"--{name}" for name in given))
-
-
-def load_results(study: str, runs: Path) -> StudyResults:
-    """Results of a study file or of a stored study's name."""
-    from search.config import load_config
-    from search.study.database import is_missing, own_url
-    from search.study.results import read_results
-    from search.study.storage import load_study, url_of
-
-    if study.endswith((".yaml", ".yml")):
-        wanted = load_config(Path(study))
-        url, name, output = wanted.storage_url, wanted.name, wanted.output
-        hint = f"run it first: lensnas run {study}"
-    else:
-        output, name = runs, study
-        url = url_of(output / name) or own_url(output / name)
-        hint = "see 'lensnas studies', or give its file or --runs"
-    if is_missing(url):
-        raise UserError(f"no study {name!r} has been run under {output}: {hint}")
-    stored, config = load_study(url, name)
-    # Its folder may have been moved, or was named from another directory.
-    return read_results(stored, _kept_in(config, output))
-
-
-def _kept_in(config: StudyConfig, output: Path) -> StudyConfig:
-    return config.model_copy(update={"output": output})
 
 
 def _write_report(results: StudyResults, path: Path, measured: Sequence[RescoredRow] = ()) -> Path:

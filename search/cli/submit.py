@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .render import Bundle
-from .studies import AsJson
+from .arguments import AsJson, Bundle
 
 
 def submit(

@@ -14,15 +14,17 @@ from search.data.folders import SUFFIXES, ImageError, decode_mosaic
 from search.data.raw import Sensor, to_rggb
 
 Mosaic = npt.NDArray[np.uint16]
-_ORIENTATION_OF_FLIP = {0: 1, 3: 3, 5: 8, 6: 6}
-"""LibRaw's counting of a turned camera to EXIF's."""
+Gains = tuple[float, float, float]
+_ORIENTATION_OF_FLIP = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
+"""LibRaw's counting of a turned or mirrored picture to EXIF's."""
 
 
 @dataclass(frozen=True)
 class RawPhoto:
     """One frame: an RGGB `mosaic` [H, W] with even sides and how its values are to be read.
 
-    `sensor`: with the white balance that the camera chose. `orientation`: EXIF's, 1 is upright.
+    `sensor`: with the white balance that the camera chose, if it says one. `orientation`: EXIF's,
+    1 is upright.
     """
 
     mosaic: Mosaic
@@ -34,25 +36,36 @@ def read_raw_photo(path: Path, sensor: Sensor, pattern: str | None = None) -> Ra
     """A frame from a camera's RAW file, or from a one-channel PNG or TIFF of 8 or 16 bits.
 
     An image says nothing of its sensor: it is read as of `sensor`, its mosaic begins as `pattern`
-    says, RGGB by default. A RAW file says both.
-    Raises `ImageError` for a file that is none or has no Bayer mosaic.
+    says, RGGB by default. A RAW file says both; where it says no white balance, it has `sensor`'s.
+    Raises `ImageError` for a file that is none, has no Bayer mosaic or does not fit `sensor`.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        return _read_camera_raw(path)
-    return RawPhoto(to_rggb(decode_mosaic(path), pattern or "RGGB"), sensor)
+    if is_camera_raw(path):
+        return _read_camera_raw(path, sensor.gains)
+    mosaic = to_rggb(decode_mosaic(path), pattern or "RGGB")
+    if (most := mosaic.max()) >= 2**sensor.bit_depth:
+        raise ImageError(
+            path, f"holds {most}, more than the {sensor.bit_depth} bits of its sensor have: "
+            "say its white level"
+        )  # fmt: skip
+    return RawPhoto(mosaic, sensor)
 
 
-def _read_camera_raw(path: Path) -> RawPhoto:
+def is_camera_raw(path: Path) -> bool:
+    """Whether a file is one that says its sensor's pattern and levels itself."""
+    return path.suffix.lower() not in SUFFIXES
+
+
+def _read_camera_raw(path: Path, typical: Gains) -> RawPhoto:
     try:
         with rawpy.imread(str(path)) as raw:
-            return _photo(raw, path)
+            return _photo(raw, path, typical)
     except rawpy.LibRawError as error:
         reason = error.args[0] if error.args else error
         said = reason.decode() if isinstance(reason, bytes) else str(reason)
         raise ImageError(path, f"not a RAW file that can be read ({said})") from error
 
 
-def _photo(raw: Any, path: Path) -> RawPhoto:
+def _photo(raw: Any, path: Path, typical: Gains) -> RawPhoto:
     pixels = raw.raw_image_visible
     if pixels is None or pixels.ndim != 2 or raw.num_colors != 3:
         raise ImageError(path, "has no Bayer mosaic (a linear, stacked or monochrome RAW)")
@@ -73,14 +86,13 @@ def _photo(raw: Any, path: Path) -> RawPhoto:
             if above := black[cell[row][column]] - lowest:
                 plane = mosaic[row::2, column::2]
                 plane -= np.minimum(plane, np.uint16(above))
-    sensor = Sensor(int(white).bit_length(), lowest, white, _gains(raw.camera_whitebalance))
+    gains = _gains(raw.camera_whitebalance) or typical
+    sensor = Sensor(int(white).bit_length(), lowest, white, gains)
     orientation = _ORIENTATION_OF_FLIP.get(sizes.flip, 1)
     return RawPhoto(to_rggb(mosaic, pattern), sensor, orientation)
 
 
-def _gains(balance: list[float]) -> tuple[float, float, float]:
-    """(r, g, b) with g = 1 from LibRaw's (r, g, b, g2), all of them zero where nothing is known."""
+def _gains(balance: list[float]) -> Gains | None:
+    """(r, g, b) with g = 1 from LibRaw's (r, g, b, g2); None where the file does not say them."""
     red, green, blue = (float(value) for value in balance[:3])
-    if min(red, green, blue) <= 0:
-        return 1.0, 1.0, 1.0
-    return red / green, 1.0, blue / green
+    return (red / green, 1.0, blue / green) if min(red, green, blue) > 0 else None

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from latency import read_tflite
+from latency import Graph, read_tflite
+from latency.graph import GraphError
 from latency.measurements import Measurement, read_measurements
 from search.data.pairs import Encoding, encoder_for
 from search.data.raw import Sensor
 from search.errors import UserError
+from search.export.source import known_precision
 from search.tasks import TASKS, Task
 from spaces.architecture import Architecture
 
@@ -94,10 +97,21 @@ class StoredBundle:
         return content
 
 
-def input_channels(content: bytes) -> int:
-    """Of a .tflite file."""
-    graph = read_tflite(content)
-    return graph.tensors[graph.inputs[0]].shape[-1]
+def graph_of(content: bytes, path: Path) -> Graph:
+    """The graph of the `content` of a .tflite file. UserError, which names `path`, for no such."""
+    try:
+        return read_tflite(content)
+    except GraphError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def input_channels(content: bytes, path: Path) -> int:
+    """Of a .tflite file; UserError for one that does not take one picture."""
+    graph = graph_of(content, path)
+    shapes = [graph.tensors[tensor].shape for tensor in graph.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4:
+        raise UserError(f"{path} does not take one picture")
+    return shapes[0][-1]
 
 
 def is_bundle(path: Path) -> bool:
@@ -129,10 +143,7 @@ def read_bundle(directory: Path) -> StoredBundle:
 
 
 def _parsed(directory: Path, document: Any) -> StoredBundle:
-    files = [
-        StoredFile(**{name: f[name] for name in StoredFile.__dataclass_fields__})
-        for f in document["files"]
-    ]
+    files = [_parsed_file(entry) for entry in document["files"]]
     if not files:
         raise ValueError("it lists no file")
     if document["task"] not in TASKS:
@@ -153,3 +164,11 @@ def _parsed(directory: Path, document: Any) -> StoredBundle:
         sensor=sensor,
         files={file.precision: file for file in files},
     )
+
+
+def _parsed_file(entry: Any) -> StoredFile:
+    times_ms = {name: float(entry[name]) for name in ("predicted_ms", "low_ms", "high_ms")}
+    if not all(0 < time_ms < math.inf for time_ms in times_ms.values()):
+        raise ValueError(f"predicted times {times_ms}")
+    # A precision is part of a file's name: no other may lead out of the bundle.
+    return StoredFile(known_precision(entry["precision"]), str(entry["sha256"]), **times_ms)

@@ -37,14 +37,39 @@ class Frame:
 
     def window(self, corner: tuple[int, int], size: tuple[int, int]) -> npt.NDArray[np.float32]:
         """Network input [1, h, w, C] from `corner` on, mirrored beyond the end of the frame."""
-        stored = self.pixels[
-            tuple(
-                slice(self._cell * start, self._cell * (start + length))
-                for start, length in zip(corner, size, strict=True)
-            )
-        ]
+        rows, columns = (
+            _Cut.of(start, length, side)
+            for start, length, side in zip(corner, size, self.size, strict=True)
+        )
+        stored = self.pixels[rows.pixels(self._cell), columns.pixels(self._cell)]
         encoded = self.encode(pack_bayer(stored) if self._cell == _CELL else stored)
-        missing = [(0, length - there) for length, there in zip(size, encoded.shape, strict=False)]
-        if any(after for _, after in missing):
-            encoded = np.pad(encoded, [*missing, (0, 0)], mode="symmetric")
-        return encoded[None]
+        if rows.missing or columns.missing:
+            ends = [(0, rows.missing), (0, columns.missing), (0, 0)]
+            encoded = np.pad(encoded, ends, mode="symmetric")
+        return encoded[None, rows.skip :, columns.skip :]
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Network pixels `start` to `stop` along an axis, `missing` to be mirrored after them, and the
+    first `skip` to be left out of what results.
+    """
+
+    start: int
+    stop: int
+    missing: int
+    skip: int
+
+    @classmethod
+    def of(cls, start: int, length: int, side: int) -> _Cut:
+        """`length` pixels from `start` on of a frame of `side`.
+
+        What is mirrored may lie before `start`: all tiles have to see the same beyond the end.
+        """
+        missing = max(start + length - side, 0)
+        begin = max(min(start, side - missing), 0)
+        return cls(begin, min(start + length, side), missing, start - begin)
+
+    def pixels(self, cell: int) -> slice:
+        """Of the stored frame, `cell` pixels for each of the network's."""
+        return slice(cell * self.start, cell * self.stop)

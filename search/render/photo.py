@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from PIL import ExifTags, Image
 
-from search.data.camera_raw import RawPhoto, read_raw_photo
+from search.data.camera_raw import RawPhoto, is_camera_raw, read_raw_photo
 from search.data.folders import decode_depth, decode_rgb
 from search.data.pairs import DepthMap, Encoding, encoder_for
 from search.data.raw import Sensor, at_levels
 from search.errors import UserError
 
 from .frame import Frame
+from .png import UPRIGHT
 from .request import Request
 
 
@@ -34,10 +36,15 @@ def open_photo(request: Request) -> Opened:
     Raises `ImageError`, and UserError for settings that do not fit.
     """
     path = Path(request.photo)
+    told = (request.pattern, request.black_level, request.white_level) != (None, None, None)
     if request.sensor is None:
-        if (request.pattern, request.black_level, request.white_level) != (None, None, None):
+        if told:
             raise UserError("the network takes RGB: --pattern and levels are for RAW photographs")
         return _open_rgb(path, request)
+    if told and is_camera_raw(path):
+        raise UserError(
+            "a RAW file says its pattern and levels itself: --pattern and levels are for images"
+        )
     if request.depth:
         raise UserError("the network takes RAW: --depth is for RGB photographs")
     return _open_raw(path, request, Sensor.from_dict(request.sensor))
@@ -63,6 +70,8 @@ def _as_told(trained: Sensor, request: Request) -> Sensor:
         return trained
     black = trained.black_level if black is None else black
     white = trained.white_level if white is None else white
+    if white >= 2**16:
+        raise UserError(f"--white-level {white:g}: images hold no more than {2**16 - 1}")
     return Sensor(int(white).bit_length(), black, white, trained.gains)
 
 
@@ -84,7 +93,17 @@ def _open_rgb(path: Path, request: Request) -> Opened:
         note += "" if request.depth else ", without depth (--depth)"
     elif request.depth:
         raise UserError("the network takes no depth")
-    return Opened(Frame(pixels, encoder_for(None)), 1, note)
+    return Opened(Frame(pixels, encoder_for(None)), _orientation(path), note)
+
+
+def _orientation(path: Path) -> int:
+    """As EXIF counts, of an image that was decoded before."""
+    with Image.open(path) as image:
+        try:
+            stated = image.getexif().get(ExifTags.Base.Orientation)
+        except (SyntaxError, ValueError):  # Damaged EXIF of a picture that is whole.
+            return UPRIGHT
+    return stated if isinstance(stated, int) and 1 <= stated <= 8 else UPRIGHT
 
 
 def _depth(request: Request, size: tuple[int, ...]) -> DepthMap:

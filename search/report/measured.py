@@ -170,8 +170,9 @@ def how_measured(rows: Sequence[RescoredRow]) -> str:
 
 def rescored_table(results: StudyResults, rows: Sequence[RescoredRow], predicted_for: str) -> Table:
     """For the terminal. `predicted_for`: the device profile of the predictions."""
+    how = "measured" if any(row.timed for row in rows) else "predicted"
     table = Table(
-        title=Text(f"{results.config.name}: scored by measured run times"),
+        title=Text(f"{results.config.name}: scored by {how} run times"),
         caption=Text(f"{how_measured(rows)}\nPredicted: {predicted_for}.\n{data_note(results)}"),
         caption_justify="left", box=SIMPLE_HEAD, pad_edge=False,
     )  # fmt: skip

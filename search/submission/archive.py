@@ -4,6 +4,7 @@ run time."""
 from __future__ import annotations
 
 import json
+import stat
 import statistics
 import tempfile
 import zipfile
@@ -11,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from latency import read_tflite
 from latency.litert.process import ask
 from latency.measurements.choice import of_one_method
 from search.artifacts import write_atomically
 from search.errors import UserError
-from search.export.record import StoredBundle, StoredFile, input_channels
+from search.export.record import StoredBundle, StoredFile, graph_of, input_channels
 from search.objective import score
 
 MODEL, SCORE, RESULTS = "model.tflite", "score.txt", "results"
@@ -60,6 +60,8 @@ def submit(
     """
     if output.suffix.lower() != ".zip":
         raise UserError(f"{output}: a submission's name ends in .zip")
+    if output.is_dir():
+        raise UserError(f"{output} is a folder: name a file")
     file = bundle.file(precision)
     content = bundle.content(file)
     _check_shape(bundle, file, content)
@@ -76,7 +78,7 @@ def submit(
 
 
 def _check_shape(bundle: StoredBundle, file: StoredFile, content: bytes) -> None:
-    graph = read_tflite(content)
+    graph = graph_of(content, bundle.path(file))
     task = bundle.task
     for name, wanted, tensors in (
         ("takes", task.input_shape[:2], graph.inputs),
@@ -107,13 +109,15 @@ def _pictures(
     bundle: StoredBundle, file: StoredFile, content: bytes, data: Path, folder: Path
 ) -> tuple[str, dict[str, float | None]]:
     """The data set's name, and the PSNR of each picture that was written to `folder`."""
+    model = folder / MODEL
+    model.write_bytes(content)  # What runs is what was checked, and is packed.
     request = {
-        "model": str(bundle.path(file)),
+        "model": str(model),
         "data": str(data),
         "output": str(folder),
         "encoding": bundle.encoding,
         "sensor": bundle.sensor.to_dict() if bundle.sensor else None,
-        "channels": input_channels(content),
+        "channels": input_channels(content, bundle.path(file)),
     }
     answer = ask(json.dumps(request), {}, None, "search.submission.pictures")
     if answer.values is None or answer.problem:
@@ -160,6 +164,13 @@ def _score_line(log2_c: float, psnr_db: float | None, run_time: RunTime) -> str:
 def _pack(target: IO[bytes], entries: dict[str, bytes], files: dict[str, Path]) -> None:
     with zipfile.ZipFile(target, "w") as archive:
         for name, content in entries.items():
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
+            archive.writestr(_entry(name), content, zipfile.ZIP_DEFLATED)
         for name, path in files.items():  # Pictures are compressed already.
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), path.read_bytes())
+            archive.writestr(_entry(name), path.read_bytes())
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    """Readable by all where it is unpacked; `zipfile` makes entries for their owner alone."""
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.external_attr = (stat.S_IFREG | 0o644) << 16
+    return entry

@@ -85,10 +85,13 @@ def _psnr_db(picture: Target, photograph: Photograph) -> float | None:
 def _photographs(request: dict[str, Any]) -> tuple[str, Iterator[Photograph]]:
     """The data set's name, and its validation inputs or those that lie in the folder."""
     root = Path(request["data"])
-    inputs = _inputs(root)
-    if inputs:
-        return f"inputs of {root.name}, without targets", _alone(inputs, request)
-    kind = detect(root)
+    try:
+        kind = detect(root)
+    except UserError:
+        inputs = _inputs(root)
+        if not inputs:
+            raise
+        return f"inputs of {root.resolve().name}, without targets", _alone(inputs, request)
     source: PairSource = (
         PreparedPairs(root, "val") if kind == "sample" else list_pairs(kind, root, "val")
     )
@@ -108,10 +111,16 @@ def _of_pairs(source: PairSource, request: dict[str, Any]) -> Iterator[Photograp
 
 
 def _inputs(root: Path) -> list[Path]:
-    """Images that lie in the folder itself."""
+    """Images that lie in the folder itself. UserError where two would be one picture."""
     if not root.is_dir():
-        raise UserError(f"{root} is not a directory")
-    return sorted(path for path in root.iterdir() if path.suffix.lower() in SUFFIXES)
+        return []
+    images = [path for path in root.iterdir() if path.suffix.lower() in SUFFIXES]
+    found: dict[str, Path] = {}
+    for path in sorted(images):
+        if path.stem in found:
+            raise UserError(f"{found[path.stem].name} and {path.name} have one name: rename one")
+        found[path.stem] = path
+    return list(found.values())
 
 
 def _alone(inputs: list[Path], request: dict[str, Any]) -> Iterator[Photograph]:

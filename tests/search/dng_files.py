@@ -15,7 +15,10 @@ def write_dng(
     orientation=1,
     compression=None,
 ):
-    """A DNG of a mosaic [H, W] uint16. `black`: of the pixels of a cell, in reading order."""
+    """A DNG of a mosaic [H, W] uint16. `black`: of the pixels of a cell, in reading order.
+
+    `gains`: None for a file that says no white balance.
+    """
     matrix = [1, 0, 0, 0, 1, 0, 0, 0, 1]
     tags = [
         (274, "H", 1, (orientation,), True),
@@ -27,9 +30,10 @@ def write_dng(
         (50714, "H", 4, tuple(black), True),
         (50717, "H", 1, (white,), True),
         (50721, "2i", 9, _rationals(matrix), True),
-        (50728, "2I", 3, _rationals([1 / gain for gain in gains]), True),
         (50778, "H", 1, (21,), True),
     ]
+    if gains is not None:
+        tags.append((50728, "2I", 3, _rationals([1 / gain for gain in gains]), True))
     colour_filter_array = 32803
     tifffile.imwrite(
         path, mosaic, photometric=colour_filter_array, extratags=tags, metadata=None,

@@ -18,9 +18,6 @@ Model = Annotated[Path, typer.Argument(metavar="MODEL", help="A .tflite file.")]
 Device = Annotated[
     str, typer.Option(help="A device, see 'lensnas latency devices', or a .toml profile.")
 ]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document instead of tables, for scripts.")
-]
 
 
 def read_model(model: Path) -> Graph:

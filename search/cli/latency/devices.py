@@ -7,7 +7,9 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from .app import AsJson, app
+from search.cli.arguments import AsJson
+
+from .app import app
 
 if TYPE_CHECKING:
     from latency import DeviceProfile

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from search.cli.arguments import AsJson
 from search.errors import UserError
 
-from .app import AsJson, Device, Model, app, read_model
+from .app import Device, Model, app, read_model
 
 if TYPE_CHECKING:
     from latency import Graph

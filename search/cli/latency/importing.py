@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search.cli.arguments import AsJson
 from search.errors import UserError
 
-from .app import AsJson, app
+from .app import app
 from .records import Output, print_measurements, recorded, with_hashes
 
 if TYPE_CHECKING:

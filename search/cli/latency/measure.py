@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search.cli.arguments import AsJson
 from search.errors import UserError
 
-from .app import AsJson, app
+from .app import app
 from .records import print_measurements, recorded
 
 if TYPE_CHECKING:
@@ -162,6 +163,9 @@ def _output(models: list[Path], output: Path | None) -> Path:
     """The file to append to; a bundle's own for a bundle, whose files are checked first."""
     from search.export.record import MEASUREMENTS, is_bundle, read_bundle
 
+    missing = [path for path in models if not path.exists()]
+    if missing:
+        raise UserError(f"No such file or folder: {missing[0]}")
     bundles = [read_bundle(path) for path in models if is_bundle(path)]
     for bundle in bundles:
         for file in bundle.files.values():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from .app import AsJson, Device, Model, app, read_model
+from search.cli.arguments import AsJson
+
+from .app import Device, Model, app, read_model
 
 if TYPE_CHECKING:
     from latency import Graph, LatencyEstimate

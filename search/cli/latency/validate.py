@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from search.cli.arguments import AsJson
 from search.errors import UserError
 
-from .app import AsJson, app
+from .app import app
 
 if TYPE_CHECKING:
     from latency.validation import Accuracy

@@ -91,6 +91,7 @@ def test_checker_and_litert_agree_on_planted_ops(files):
 
 @needs_vulkan
 @pytest.mark.slow
+@pytest.mark.timeout(3000)  # A process each, which a busy machine starts slowly.
 def test_checker_and_litert_agree_on_a_hundred_random_graphs(tmp_path):
     files = tflite_files.write_all(tmp_path, count=100)
     check_agreement([*files.good, *files.bad])

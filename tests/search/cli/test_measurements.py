@@ -151,6 +151,15 @@ def test_a_damaged_bundle_is_not_measured(measure_bundle, bundle, refused):
     refused(measure_bundle(), "model_fp16.tflite is not the file that was verified")
 
 
+def test_models_that_are_not_there_are_named(terminal, bundle, refused):
+    refused(
+        terminal("latency", "measure", "bundel", "--on", "local"), "No such file or folder: bundel"
+    )
+    refused(
+        terminal("latency", "measure", "bundle", "x", "--on", "local"), "No such file or folder: x"
+    )
+
+
 def test_other_models_need_a_file_for_their_times(measure, terminal, phone, refused):
     refused(
         terminal("latency", "measure", "nets", "--on", "android"), "(--output)", "one bundle"

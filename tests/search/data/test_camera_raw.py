@@ -42,11 +42,28 @@ def test_planes_with_their_own_black_get_one(tmp_path, mosaic):
     np.testing.assert_array_equal(photo.mosaic, expected)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_kept(tmp_path, mosaic, orientation):
+    write_dng(tmp_path / "x.dng", mosaic, orientation=orientation)
+    assert read_raw_photo(tmp_path / "x.dng", TRAINED).orientation == orientation
+
+
+def test_without_a_white_balance_the_typical_one_stays(tmp_path, mosaic):
+    write_dng(tmp_path / "x.dng", mosaic, gains=None)
+    assert read_raw_photo(tmp_path / "x.dng", TRAINED).sensor.gains == TRAINED.gains
+
+
 def test_an_image_is_read_as_it_is_told(tmp_path, mosaic):
     Image.fromarray(mosaic).save(tmp_path / "x.png")
     photo = read_raw_photo(tmp_path / "x.png", TRAINED, "BGGR")
     np.testing.assert_array_equal(photo.mosaic, mosaic[1:-1, 1:-1])
     assert photo.sensor == TRAINED
+
+
+def test_an_image_of_more_bits_than_its_sensor_is_refused(tmp_path, mosaic):
+    Image.fromarray(mosaic * np.uint16(64)).save(tmp_path / "x.png")
+    with pytest.raises(ImageError, match="holds 65472, more than the 10 bits of its sensor have"):
+        read_raw_photo(tmp_path / "x.png", TRAINED)
 
 
 def test_what_is_no_bayer_raw_is_named(tmp_path, mosaic):

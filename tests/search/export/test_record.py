@@ -7,8 +7,9 @@ from bundles import make_bundle
 
 from search.data.isp import SENSOR
 from search.errors import UserError
-from search.export.record import RECORD, is_bundle, read_bundle
+from search.export.record import RECORD, input_channels, is_bundle, read_bundle
 from search.networks import zoo_architecture
+from search.render.surgery import EditableFile
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,11 @@ def changed(bundle, **changes):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+def changed_file(bundle, **changes):
+    first, *others = json.loads((bundle / RECORD).read_text())["files"]
+    changed(bundle, files=[first | changes, *others])
+
+
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
@@ -51,7 +57,11 @@ def changed(bundle, **changes):
         (lambda b: (b / RECORD).write_text("[]"), "verification.json is damaged"),
         (lambda b: (b / RECORD).write_text("{}"), "lacks 'files': it is damaged or of an older"),
         (lambda b: changed(b, files=[]), "damaged: it lists no file"),
-        (lambda b: changed(b, files=[{"precision": "fp32"}]), "lacks 'sha256'"),
+        (lambda b: changed(b, files=[{"precision": "fp32"}]), "lacks 'predicted_ms'"),
+        (lambda b: changed_file(b, precision="fp32/../../x"), "damaged: unknown precision 'fp32/"),
+        (lambda b: changed_file(b, precision=32), "is damaged"),
+        (lambda b: changed_file(b, predicted_ms="fast"), "is damaged: could not convert"),
+        (lambda b: changed_file(b, low_ms=float("nan")), "is damaged: predicted times"),
         (lambda b: changed(b, task="video"), "is damaged: unknown task 'video'"),
         (lambda b: changed(b, psnr_db="good"), "is damaged"),
         (lambda b: changed(b, encoding="log"), "is damaged: unknown encoding 'log'"),
@@ -78,3 +88,15 @@ def test_files_that_are_not_the_verified_ones_are_named(bundle):
         found.content(found.file("fp32"))
     with pytest.raises(UserError, match="has no int8 file: it holds fp32, fp16"):
         found.file("int8")
+
+
+def test_a_file_that_is_no_network_of_one_picture_is_named(bundle):
+    path = bundle / "model_fp32.tflite"
+    assert input_channels(path.read_bytes(), path) == 4
+    with pytest.raises(UserError, match=r"model_fp32.tflite: not a TensorFlow Lite file"):
+        input_channels(b"hello", path)
+    editable = EditableFile(path.read_bytes())
+    between = editable.graph.ops[0].outputs[0]
+    of_two = editable.part([between], editable.graph.outputs)
+    with pytest.raises(UserError, match=r"model_fp32.tflite does not take one picture"):
+        input_channels(of_two, path)

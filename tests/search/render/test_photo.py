@@ -1,10 +1,17 @@
 """A photograph's file to a picture's file, in the process that the command starts."""
 
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from bundles import make_bundle
 from dng_files import write_dng
 from PIL import ExifTags, Image
+from processes import wait_for
 
 from search.data.isp import SENSOR
 from search.data.raw import encode_raw, pack_bayer
@@ -88,6 +95,22 @@ def test_a_bokeh_network_takes_rgb(bokeh, tmp_path):
         )  # fmt: skip
 
 
+def test_a_turned_photograph_stays_turned(bokeh, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 8
+    Image.new("RGB", (64, 64)).save(tmp_path / "x.jpg", exif=exif)
+    render_photo(read_bundle(bokeh), tmp_path / "x.jpg", tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.getexif()[ExifTags.Base.Orientation] == 8
+
+
+@pytest.mark.parametrize("damage", [b"Exif\0\0no directory", b"Exif\0\0MM\0*\xff\xff\xff\xff"])
+def test_damaged_exif_leaves_the_photograph_upright(tmp_path, damage):
+    Image.new("RGB", (8, 8)).save(tmp_path / "x.jpg", exif=damage)
+    opened = open_photo(request(tmp_path / "x.jpg", encoding="rgb", sensor=None, channels=3))
+    assert opened.orientation == 1
+
+
 def test_depth_is_a_fourth_channel(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 12, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(tmp_path / "x.png")
@@ -106,6 +129,11 @@ def test_a_window_beyond_the_frame_is_mirrored():
     frame = Frame(np.arange(12).reshape(3, 4, 1), lambda stored: stored.astype(np.float32))
     window = frame.window((1, 2), (4, 3))[0, ..., 0]
     np.testing.assert_array_equal(window, [[6, 7, 7], [10, 11, 11], [10, 11, 11], [6, 7, 7]])
+    # The same values wherever a window begins, also where a frame is mirrored over and over.
+    all_of_it = frame.window((0, 0), (14, 9))
+    for corner, size in [((2, 3), (6, 6)), ((2, 3), (12, 1)), ((0, 3), (1, 6))]:
+        ends = [slice(start, start + side) for start, side in zip(corner, size, strict=True)]
+        np.testing.assert_array_equal(frame.window(corner, size), all_of_it[:, *ends])
 
 
 def test_a_picture_in_strips_is_the_picture(tmp_path):
@@ -129,17 +157,41 @@ def test_a_picture_in_strips_is_the_picture(tmp_path):
     [
         ("none.dng", "out.png", {}, "none.dng is not there"),
         ("x.png", "out.jpg", {}, "pictures are written as .png"),
-        ("x.png", "x.png", {}, "is the photograph itself"),
+        ("x.png", "x.png", {}, "x.png is what is to be rendered"),
+        ("x.dng", "x.png", {"depth": "x.png"}, "x.png is what is to be rendered"),
         ("x.png", "out.png", {"precision": "int8"}, "has no int8 file: it holds fp32, fp16"),
         ("text.dng", "out.png", {}, "cannot render text.dng: .*not a RAW file"),
         ("x.png", "out.png", {"pattern": "RRRR"}, "unknown Bayer pattern 'RRRR'"),
+        ("x.png", "out.png", {"white_level": math.inf}, "white-level inf: images hold no more"),
+        ("x.dng", "out.png", {"black_level": 64}, "a RAW file says its pattern and levels itself"),
+        ("x.png", "folder.png", {}, "folder.png is a folder"),
     ],
 )
 def test_what_cannot_be_rendered_is_named(isp, tmp_path, photo, output, options, problem):
     Image.fromarray(MOSAIC).save(tmp_path / "x.png")
+    write_dng(tmp_path / "x.dng", MOSAIC)
     (tmp_path / "text.dng").write_text("hello")
+    (tmp_path / "folder.png").mkdir()
     before = sorted(tmp_path.iterdir())
+    if depth := options.get("depth"):
+        options = options | {"depth": tmp_path / depth}
     with pytest.raises(UserError, match=problem) as caught:
         render_photo(read_bundle(isp), tmp_path / photo, tmp_path / output, **options)
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_rendering_that_is_stopped_leaves_nothing(isp, tmp_path):
+    """Its process is killed, whatever it is at."""
+    photo, output = tmp_path / "x.png", tmp_path / "out.png"
+    Image.fromarray(np.tile(MOSAIC, (20, 20))).save(photo)
+    command = [sys.executable, "-m", "search.cli.main", "render", isp, photo, "-o", output]
+    path = os.pathsep.join([str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")])
+    running = subprocess.Popen(
+        [*command, "--tile", "8x8"], env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE
+    )  # fmt: skip
+    assert wait_for(lambda: list(tmp_path.glob(".out.png.*")) or running.poll() is not None)
+    running.terminate()
+    _, said = running.communicate(timeout=60)
+    assert (running.returncode, said.count(b"\n")) == (130, 1)
+    assert list(tmp_path.iterdir()) == [photo]

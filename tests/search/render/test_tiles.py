@@ -50,7 +50,11 @@ def check(network, channels, frame_size=None, seed=0, tile=TILE):
     how = plan(file, frame_size)
     found, expected = tiled(how, frame), in_one_piece(model, how, frame, tile)
     if how.pools:
-        np.testing.assert_allclose(found, expected, atol=ROUNDING * np.ptp(expected))
+        error = np.abs(found - expected) / np.ptp(expected)
+        # A power has no bounded slope near zero: there a rounding of the input does as much.
+        # A seam would be a row or column of errors, a hundred times as many.
+        assert np.mean(error > ROUNDING) < 2e-5
+        assert error.max() < 10 * ROUNDING
     else:
         np.testing.assert_array_equal(found, expected)
     return how
@@ -94,6 +98,16 @@ def everything(ops, x):
 @pytest.mark.parametrize("size", [(96, 130), (101, 64), (49, 65)])
 def test_every_op_with_a_reach(size):
     check(everything, 4, size)
+
+
+@pytest.mark.parametrize("size", [(10, 21), (9, 8), (5, 5), (3, 1)])
+def test_tiles_agree_on_what_is_mirrored_beyond_the_end(size):
+    """The last tile has fewer pixels of the frame than it has to mirror."""
+
+    def shuffled(ops, x):
+        return ops.depth_to_space(ops.conv(ops.space_to_depth(x, 4), 48, 1), 4)
+
+    check(shuffled, 4, size, tile=(4, 4))
 
 
 def gated(ops, x):

@@ -104,6 +104,7 @@ def test_measured_networks_are_ranked_among_themselves(make_results):
     with console.capture() as shown:
         console.print(rescored_table(results, rows, "snapdragon-8-gen-1"))
     text = shown.get()
+    assert "by-hand: scored by measured run times" in text
     assert "1. " in text
     assert "Measured: Pixel 8, gpu, adb; fp16, fp32 files." in text
     assert "Predicted: snapdragon-8-gen-1." in text
@@ -139,6 +140,11 @@ def test_another_profile_changes_run_times_and_what_follows_alone(make_results):
         assert new.estimate.runtime_ms != old.estimate.runtime_ms
         expected = log2_score(new.psnr_db, new.estimate.runtime_ms, task.log2_c)
         assert new.log2_score == expected
+    console = Console(width=80)
+    with console.capture() as shown:
+        console.print(rescored_table(again, rescored(again, {}), "kirin-9000"))
+    assert "by-hand: scored by predicted run times" in shown.get()
+    assert "Nothing was measured." in shown.get()
     for final in again.finalists():
         expected = log2_score(final.psnr_db, final.estimate.runtime_ms, task.log2_c)
         assert final.log2_score == pytest.approx(expected)

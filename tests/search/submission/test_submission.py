@@ -1,5 +1,6 @@
 """A challenge's archive of a real file on real pictures."""
 
+import shutil
 import zipfile
 
 import numpy as np
@@ -54,6 +55,8 @@ def test_the_archive_holds_the_file_its_pictures_and_the_score(made, data, tmp_p
     assert "not the challenge's hidden test set" in lines[3]
     assert done.psnr_db == pytest.approx(_psnr_db(held, data), abs=1e-6)
     assert done.text == held["score.txt"].decode()
+    with zipfile.ZipFile(tmp_path / "first.zip") as archive:
+        assert {entry.external_attr >> 16 & 0o777 for entry in archive.infolist()} == {0o644}
     submit(bundle, data, tmp_path / "second.zip")
     assert (tmp_path / "second.zip").read_bytes() == (tmp_path / "first.zip").read_bytes()
 
@@ -103,6 +106,21 @@ def test_a_measured_run_time_takes_the_place_of_the_predicted_one(made, tmp_path
     assert "run time 5.5 ms: measured on Pixel 8, gpu, adb" in done.text
     assert "unknown without targets" in done.text
     assert list(entries(tmp_path / "x.zip")) == ["model.tflite", "score.txt", "results/night.png"]
+
+
+def test_a_stray_image_does_not_hide_a_data_set(made, data, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    Image.new("L", (8, 8)).save(tmp_path / "data" / "overview.png")
+    done = submit(read_bundle(made), tmp_path / "data", tmp_path / "x.zip")
+    assert done.pictures == 4
+    assert done.psnr_db is not None
+
+
+def test_inputs_of_one_name_are_refused(made, tmp_path):
+    for name in ("night.png", "night.tif"):
+        Image.new("L", (8, 8)).save(tmp_path / name)
+    with pytest.raises(UserError, match=r"night.png and night.tif have one name: rename one"):
+        submit(read_bundle(made), tmp_path, tmp_path / "x.zip")
 
 
 def test_a_file_of_another_size_is_refused(data, tmp_path):
