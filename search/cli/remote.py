@@ -115,7 +115,7 @@ def _read(file: Path) -> dict[str, Any]:
         document = yaml.safe_load(file.read_bytes())
     except OSError as error:
         raise UserError(f"cannot read the study file {file}: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
         raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise UserError(f"{file} must hold a mapping of settings, such as 'task: isp'")

@@ -5,6 +5,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, PlainTextResponse
 
 from search.config import StudyConfig
@@ -34,7 +35,8 @@ def studies_api(service: Service) -> APIRouter:
     async def submitted(request: Request) -> StudyConfig:
         kind = media_type(request, JSON, YAML)
         content = await read_body(request, MOST_DOCUMENT_BYTES)
-        return read_study(content, kind, service.settings)
+        # It may take a moment, in which others are answered.
+        return await run_in_threadpool(read_study, content, kind, service.settings)
 
     @router.get("", operation_id="list_studies")
     def overview() -> list[StudyOverview]:

@@ -220,6 +220,7 @@ def test_a_limit_is_of_each_client_and_fills_again():
         (b"!!python/object/apply:os.system [id]", "YAML"),
         (b"a: !!binary aGk=", "bytes"),
         (b"a: 2020-01-01", "date"),
+        (b"a: !!bool x", "YAML"),
         (b"a: " + b"9" * 5000, ""),
         (b"1: 2", "name of a setting"),
         (b"- 1", "mapping"),
@@ -272,6 +273,13 @@ def test_a_study_names_no_files_but_those_it_may_read(
     assert list(runs.glob("tiny")) == []
 
 
+def test_nothing_is_made_in_a_data_root(serve, submit, refused, tmp_path):
+    (tmp_path / "data").mkdir()
+    client = serve(data_roots=(tmp_path / "data",))
+    refused(submit(client, data={"root": str(tmp_path / "data")}), 422, "sample data are made")
+    assert submit(client, data={"root": str(tmp_path / "runs" / "data" / "x")}).status_code == 201
+
+
 def test_a_study_may_read_its_data_root(serve, submit, tmp_path):
     (tmp_path / "data").mkdir()
     client = serve(data_roots=(tmp_path / "data",))
@@ -286,6 +294,9 @@ def test_a_study_may_read_its_data_root(serve, submit, tmp_path):
         ({"storage": "sqlite:////etc/x.db"}, "--allow-storage"),
         ({"runner": {"kind": "ray", "address": "10.0.0.1:6379"}}, "--allow-ray"),
         ({"workers": 200}, "--most-workers"),
+        ({"storage_wait_s": float("inf")}, "inf"),
+        ({"objective": {"max_runtime_ms": "inf"}}, "inf"),
+        ({"sampler": {"name": "tpe", "options": {"startup": float("nan")}}}, "nan"),
         ({"name": "data"}, "sample data"),
         ({"name": "../x"}, "name"),
         ({"name": ".x"}, "name"),
