@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from search.artifacts import write_bytes
 from search.config import StudyConfig
 from search.errors import UserError
 from search.study.database import own_url
-from search.study.ownership import driver_lock, pid_here
+from search.study.ownership import driver_lock, driver_lock_file, holder_of, pid_here
 from search.study.storage import document_of, open_storage, require_same, url_of
 
 from .live import LiveStudies, StorageAwayError
@@ -34,6 +35,7 @@ from .settings import Settings
 from .submission import INTERRUPTED, LOG, STUDY_FILE, Submission, read_submission, write_submission
 
 LOOK_EVERY_S = 0.25
+DELETED = ".deleted-"
 ENDS_IN_S = 10
 """A process whose study is stored and free."""
 COMMAND = (sys.executable, "-m", "search.cli.main")
@@ -49,10 +51,13 @@ class Supervisor:
         self._settings, self._studies = settings, studies
         self._lock = threading.RLock()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._said: dict[str, str] = {}  # The last warning, by its study.
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
 
     def __enter__(self) -> Supervisor:
+        for left in self._settings.runs.glob(f"{DELETED}*"):  # By a server that was killed.
+            shutil.rmtree(left, ignore_errors=True)
         self._thread.start()
         return self
 
@@ -83,13 +88,10 @@ class Supervisor:
         """
         with self._lock:
             directory, submission = self._known(name)
-            holder, pid = self._studies.holder(name), self._child(name)
-            if holder is None and pid is None and not (submission and submission.wanted):
-                raise ConflictError(f"study {name!r} does not run")
-            if pid is None and holder is not None:
-                pid = pid_here(holder)
-                if pid is None:
-                    raise ConflictError(f"study {name!r} is run on another machine: {holder}")
+            wanted = submission is not None and submission.wanted
+            pid = self._child(name) or pid_here(self._driver_here(name) or "")
+            if pid is None and not wanted:
+                pid = self._driver_elsewhere(name)
             if submission is not None:
                 write_submission(
                     directory, replace(submission, wanted=False, exit_code=INTERRUPTED)
@@ -122,10 +124,10 @@ class Supervisor:
                 if url is not None and url != own_url(directory):
                     _delete_stored(url, name)
                 # Gone at once: names with a dot in front are no studies.
-                gone = directory.with_name(f".deleted-{name}-{time.time_ns()}")
+                gone = directory.with_name(f"{DELETED}{name}-{time.time_ns()}")
                 directory.rename(gone)
             self._studies.forget(name)
-            shutil.rmtree(gone, ignore_errors=True)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def _known(self, name: str) -> tuple[Path, Submission | None]:
         """Raises UnknownStudyError."""
@@ -169,44 +171,84 @@ class Supervisor:
 
     def _supervise(self) -> None:
         while not self._ends.wait(LOOK_EVERY_S):
-            try:
-                with self._lock:
-                    self._look()
-            except (UserError, OSError) as error:
-                # A full disk, say: nothing is lost by looking again.
-                print(f"warning: supervisor: {error}", file=sys.stderr)
+            self._look()
 
     def _look(self) -> None:
-        for name, child in list(self._children.items()):
-            if child.poll() is not None:
-                del self._children[name]
-                self._ended(name, child.returncode)
+        with self._lock:
+            for name, child in list(self._children.items()):
+                if child.poll() is not None:
+                    del self._children[name]
+                    with self._going_on(name):
+                        self._ended(name, child.returncode)
+        # Not under the lock: a database may let us wait, and nobody else shall.
         wanted = {
-            name: submission
+            name: submission.queued_s
             for name in self._studies.names()
             if (submission := read_submission(self._settings.runs / name)) and submission.wanted
         }
-        at_work = [name for name in wanted if name in self._children or self._is_held(name)]
+        at_work = {name for name in wanted if self._is_here(name)}
         places = self._settings.at_a_time - len(at_work)
-        queue = sorted(wanted.keys() - at_work, key=lambda name: (wanted[name].queued_s, name))
-        for name in queue:
-            if places <= 0:
+        for name in sorted(wanted.keys() - at_work, key=lambda name: (wanted[name], name)):
+            if places <= 0 or self._ends.is_set():
                 return
-            if self._has_finished(name):  # While no server was there.
-                self._note(name, 0, None)
-            else:
-                self._start(name)
-                places -= 1
+            with self._going_on(name):
+                places -= self._begin(name)
 
-    def _is_held(self, name: str) -> bool:
+    @contextlib.contextmanager
+    def _going_on(self, name: str) -> Iterator[None]:
+        """What goes wrong with one study, as on a full disk, is said once and keeps no other from
+        its turn: nothing is lost by looking again."""
         try:
-            return self._studies.holder(name) is not None
-        except StorageAwayError:
-            return True  # Its driver waits for the storage, too.
+            yield
+        except Exception as error:
+            said = f"warning: study {name}: {' '.join(str(error).split()) or repr(error)}"
+            if self._said.get(name) != said:
+                print(said, file=sys.stderr)
+            self._said[name] = said
+        else:
+            self._said.pop(name, None)
+
+    def _begin(self, name: str) -> bool:
+        """Start a study unless there is no need to; whether it was started.
+
+        Raises StorageAwayError: it waits as its driver would.
+        """
+        if self._studies.holder(name) is not None:
+            return False  # On another machine.
+        finished = self._has_finished(name)
+        with self._lock:
+            submission = read_submission(self._settings.runs / name)
+            if submission is None or not submission.wanted or self._is_here(name):
+                return False  # Stopped or deleted meanwhile.
+            if finished:  # While no server was there.
+                self._note(name, 0, None)
+                return False
+            self._start(name)
+            return True
+
+    def _is_here(self, name: str) -> bool:
+        return name in self._children or self._driver_here(name) is not None
+
+    def _driver_here(self, name: str) -> str | None:
+        """Who drives the study in its own folder; no database is asked."""
+        return holder_of(driver_lock_file(self._settings.runs / name))
+
+    def _driver_elsewhere(self, name: str) -> int:
+        """The process on this machine that drives it from another folder. Raises ConflictError
+        where there is none."""
+        holder = self._studies.holder(name)
+        if holder is None:
+            raise ConflictError(f"study {name!r} does not run")
+        pid = pid_here(holder)
+        if pid is None:
+            raise ConflictError(f"study {name!r} is run on another machine: {holder}")
+        return pid
 
     def _has_finished(self, name: str) -> bool:
         try:
             return self._studies.has_finished(name)
+        except StorageAwayError:
+            raise
         except UserError:
             return False  # Its driver will say what is wrong.
 
@@ -223,13 +265,13 @@ class Supervisor:
             )
 
     def _ended(self, name: str, exit_code: int) -> None:
-        if exit_code not in (0, INTERRUPTED) and self._studies.holder(name) is not None:
+        if exit_code not in (0, INTERRUPTED) and self._driver_here(name) is not None:
             return  # One that an earlier server had started was quicker to the lock.
         if exit_code == INTERRUPTED:
             return  # Queued, unless a stop was asked for: then that is noted already.
         message = _last_line(self._settings.runs / name / LOG) if exit_code > 0 else None
         if exit_code < 0:
-            message = f"its process was ended by {signal.Signals(-exit_code).name}"
+            message = f"its process was ended by signal {-exit_code}: {signal.strsignal(-exit_code)}"
         self._note(name, exit_code, message)
 
     def _note(self, name: str, exit_code: int, message: str | None) -> None:

@@ -1,7 +1,9 @@
 """The routes, asked as their OpenAPI document says and as it does not."""
 
+import errno
 import json
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -175,6 +177,30 @@ def test_metrics_count_studies_and_requests_by_route(client, written):
     assert f'{counted}"200"}} 1.0' in text
     assert f'{counted}"404"}} 1.0' in text
     assert "nobody" not in text
+
+
+def test_errors_of_the_service_itself_are_counted(client, monkeypatch):
+    monkeypatch.setattr("search.service.predict.device_names", lambda: 1 / 0)
+    assert client.get("/api/v1/devices").status_code == 500
+    counted = 'count{method="GET",route="/api/v1/devices",status="500"} 1.0'
+    assert counted in client.get("/metrics").text
+
+
+def test_a_full_disk_is_named(client, submit, monkeypatch, refused):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("search.service.supervisor.write_bytes", full)
+    refused(submit(client), 507, "no space is left")
+
+
+@pytest.mark.parametrize("path", ["/health", "/", STUDIES, f"{STUDIES}/tiny/events", "/metrics"])
+def test_head_is_get_without_a_body(client, written, path):
+    written()
+    head = client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["cache-control"] in ("no-store", "no-cache")
+    assert client.head(f"{STUDIES}/nobody").status_code == 404
 
 
 def test_a_bundle_is_there_when_it_is_made(client, written, refused):

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -95,6 +96,8 @@ def test_a_browser_logs_in_with_a_cookie_that_pages_cannot_read(locked, refused)
     wrong = locked.post("/login", data={"token": "guess"})
     assert (wrong.status_code, "Set-Cookie" in wrong.headers) == (401, False)
     fields = {"token": locked.token, "next": "/api/v1/studies"}
+    deep = locked.get("/studies/x?status=complete&page=2", headers=browser, follow_redirects=False)
+    assert "page=2" in parse_qs(urlsplit(deep.headers["location"]).query)["next"][0]
     done = locked.post("/login", data=fields, follow_redirects=False)
     assert done.headers["location"] == "/api/v1/studies"
     cookie = done.headers["set-cookie"]
@@ -185,6 +188,12 @@ def test_a_body_is_counted_while_it_comes(client, refused):
     refused(client.post(STUDIES, content=b"a: 1", headers=announced), 413)
     model = {"Content-Type": "application/octet-stream", "Content-Length": "64000001"}
     refused(client.post("/api/v1/predict", content=b"", headers=model), 413)
+
+
+def test_what_was_sent_is_quoted_within_limits(client, submit, refused):
+    answer = submit(client, task="x" * 90_000)
+    refused(answer, 422, "no task called")
+    assert len(answer.text) < 2000
 
 
 def test_predictions_are_limited_a_client(client, refused):
@@ -296,7 +305,6 @@ def test_a_study_may_read_its_data_root(serve, submit, tmp_path):
         ({"workers": 200}, "--most-workers"),
         ({"storage_wait_s": float("inf")}, "inf"),
         ({"objective": {"max_runtime_ms": "inf"}}, "inf"),
-        ({"sampler": {"name": "tpe", "options": {"startup": float("nan")}}}, "nan"),
         ({"name": "data"}, "sample data"),
         ({"name": "../x"}, "name"),
         ({"name": ".x"}, "name"),
