@@ -70,7 +70,11 @@ def export(server: str, study: str, output: Path, trial: int | None) -> list[Pat
     """Have the server make a bundle, and unpack it into `output`; the files."""
     from search.artifacts import write_bytes
 
-    archive = zipfile.ZipFile(io.BytesIO(client(server).export(study, trial)))
+    content = client(server).export(study, trial)
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except zipfile.BadZipFile:
+        raise UserError(f"what {server} sent is no bundle") from None
     # By their names alone: nothing is written elsewhere, whatever the archive says.
     files = {
         output / Path(entry.filename).name: archive.read(entry) for entry in archive.infolist()
