@@ -155,7 +155,7 @@ def exports_api(service: Service) -> APIRouter:
         "/{trial}",
         operation_id="begin_export",
         status_code=202,
-        responses=documented(404, 422, 503),
+        responses=documented(404, 422, 429, 503),
     )
     def begin(name: Name, trial: Choice) -> Export:
         """Make the bundle of a trial: verified .tflite files with a model card."""

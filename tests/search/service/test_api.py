@@ -1,7 +1,9 @@
 """The routes, asked as their OpenAPI document says and as it does not."""
 
 import errno
+import io
 import json
+import zipfile
 
 import pytest
 import schemathesis
@@ -12,6 +14,7 @@ from tiny_study import TINY
 
 from search.service.api import LOG_BYTES
 from search.service.documents import ParetoDocument, TrialsPage
+from search.service.exports import _zipped
 from search.service.submission import LOG
 from search.study.results import read_results
 from spaces import SPACES
@@ -208,3 +211,11 @@ def test_a_bundle_is_there_when_it_is_made(client, written, refused):
     refused(client.get(f"{STUDIES}/tiny/exports/0"), 404, "asked for")
     refused(client.post(f"{STUDIES}/tiny/exports/7"), 422, "trial 7")
     refused(client.get(f"{STUDIES}/nobody/exports/winner"), 404, "nobody")
+
+
+def test_a_bundle_has_nothing_that_was_not_exported(tmp_path):
+    for name in ("model_card.md", "bundle.zip", ".bundle.zip.half"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "folder").mkdir()
+    archive = zipfile.ZipFile(io.BytesIO(_zipped(tmp_path, "tiny-winner")))
+    assert archive.namelist() == ["tiny-winner/model_card.md"]
