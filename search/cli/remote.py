@@ -16,7 +16,7 @@ from .errors import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
     from search.service.client import Client
-    from search.service.documents import Progress, TrialDocument
+    from search.service.wire import Progress, TrialDocument
     from search.study.results import StudyResults
 
 Server = Annotated[

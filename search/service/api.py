@@ -13,14 +13,14 @@ from search.study.results import Status
 
 from . import openapi
 from .bodies import JSON, MOST_DOCUMENT_BYTES, YAML, media_type, read_body
-from .documents import ParetoDocument, StudyDocument, TrialDocument, TrialsPage
 from .exports import Export
 from .intake import read_study
 from .live import StudyOverview, UnknownStudyError
 from .problems import documented
+from .processes import log_tail
 from .service import API, Service
 from .submission import LOG
-from .supervisor import log_tail
+from .wire import ParetoDocument, StudyDocument, TrialDocument, TrialsPage
 
 LOG_BYTES = 64_000
 Name = Annotated[str, Path(description="the study's name")]

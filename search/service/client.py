@@ -31,7 +31,9 @@ from search.errors import UserError
 from search.study.results import StudyResults
 from spaces.architecture import Architecture
 
-from .documents import (
+from .exports import WINNER, Export
+from .live import StudyOverview
+from .wire import (
     ArchitectureDocument,
     ParetoDocument,
     PredictArchitecture,
@@ -41,8 +43,6 @@ from .documents import (
     TrialDocument,
     TrialsPage,
 )
-from .exports import WINNER, Export
-from .live import StudyOverview
 
 TOKEN_VARIABLE = "LENSNAS_TOKEN"
 PAGE = 1000
@@ -192,8 +192,9 @@ class Client:
         write_bytes(path, self.export(study, trial))
 
     def _parsed(self, kind: type[T], answer: bytes) -> T:
+        named: Any = kind  # mypy takes no type variable for hashable.
         try:
-            parsed: T = _adapter(kind).validate_json(answer)
+            parsed: T = _adapter(named).validate_json(answer)
         except ValidationError:
             raise UserError(
                 f"{self.url} answers otherwise than expected: is it 'lensnas serve' of this "

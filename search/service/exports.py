@@ -21,7 +21,7 @@ from search.export.source import trained_weights
 
 from .live import LiveStudies, UnknownStudyError
 from .problems import BusyError, ConflictError
-from .supervisor import COMMAND
+from .processes import COMMAND
 
 ExportState = Literal["running", "done", "failed"]
 WINNER = "winner"

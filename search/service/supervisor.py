@@ -8,9 +8,7 @@ studies where they are, those that went on without it included.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -31,6 +29,7 @@ from search.study.storage import document_of, open_storage, require_same, url_of
 
 from .live import LiveStudies, StorageAwayError
 from .problems import ConflictError
+from .processes import interrupt, last_words, start_run
 from .settings import Settings
 from .submission import INTERRUPTED, LOG, STUDY_FILE, Submission, read_submission, write_submission
 
@@ -38,7 +37,6 @@ LOOK_EVERY_S = 0.25
 DELETED = ".deleted-"
 ENDS_IN_S = 10
 """A process whose study is stored and free."""
-COMMAND = (sys.executable, "-m", "search.cli.main")
 
 
 class Supervisor:
@@ -97,7 +95,7 @@ class Supervisor:
                     directory, replace(submission, wanted=False, exit_code=INTERRUPTED)
                 )
             if pid is not None:
-                _interrupt(pid)
+                interrupt(pid)
 
     def resume(self, name: str) -> None:
         """Queue it again. Raises ConflictError where it is at work already."""
@@ -139,12 +137,13 @@ class Supervisor:
 
     def _child(self, name: str) -> int | None:
         """The process of ours that runs the study, also before it has its lock. One that was
-        stopped and has let go of its study only ends, which is waited for."""
+        stopped or is done, and has let go of its study, only ends, which is waited for."""
         child = self._children.get(name)
         if child is None:
             return None
         submission = read_submission(self._settings.runs / name)
-        if submission and not submission.wanted and self._studies.holder(name) is None:
+        goes_on = submission is None or (submission.wanted and not self._has_finished(name))
+        if not goes_on and self._driver_here(name) is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(ENDS_IN_S)
         return child.pid if child.poll() is None else None
@@ -254,25 +253,14 @@ class Supervisor:
 
     def _start(self, name: str) -> None:
         directory = self._settings.runs.resolve() / name
-        with (directory / LOG).open("ab") as log:
-            self._children[name] = subprocess.Popen(
-                [*COMMAND, "run", str(directory / STUDY_FILE)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "COLUMNS": "120"},
-                start_new_session=True,  # It outlives the server, and is interrupted as one.
-            )
+        self._children[name] = start_run(directory / STUDY_FILE, directory / LOG)
 
     def _ended(self, name: str, exit_code: int) -> None:
         if exit_code not in (0, INTERRUPTED) and self._driver_here(name) is not None:
             return  # One that an earlier server had started was quicker to the lock.
         if exit_code == INTERRUPTED:
             return  # Queued, unless a stop was asked for: then that is noted already.
-        message = _last_line(self._settings.runs / name / LOG) if exit_code > 0 else None
-        if exit_code < 0:
-            message = f"its process was ended by signal {-exit_code}: {signal.strsignal(-exit_code)}"
-        self._note(name, exit_code, message)
+        self._note(name, exit_code, last_words(exit_code, self._settings.runs / name / LOG))
 
     def _note(self, name: str, exit_code: int, message: str | None) -> None:
         directory = self._settings.runs / name
@@ -280,19 +268,6 @@ class Supervisor:
         if submission is not None and submission.wanted:  # Not stopped meanwhile.
             ended = replace(submission, wanted=False, exit_code=exit_code, message=message)
             write_submission(directory, ended)
-
-
-def _interrupt(pid: int) -> None:
-    """SIGINT to the process and, as a terminal does, to its group where it leads one."""
-    try:
-        if os.getpgid(pid) == pid:
-            os.killpg(pid, signal.SIGINT)
-        else:
-            os.kill(pid, signal.SIGINT)
-    except ProcessLookupError:
-        return  # It has ended by itself.
-    except PermissionError:
-        raise ConflictError(f"process {pid} belongs to another user: stop it there") from None
 
 
 def _delete_stored(url: str, name: str) -> None:
@@ -303,20 +278,3 @@ def _delete_stored(url: str, name: str) -> None:
         pass  # It was never begun.
     finally:
         storage.engine.dispose()
-
-
-def _last_line(log: Path) -> str | None:
-    """What the run said last, which is its error."""
-    lines = log_tail(log, 4000).strip().splitlines()
-    return lines[-1].removeprefix("error: ") if lines else None
-
-
-def log_tail(log: Path, most_bytes: int) -> str:
-    """The last of a log; "" where there is none."""
-    try:
-        with log.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(size - most_bytes, 0))
-            return file.read().decode(errors="replace")
-    except FileNotFoundError:
-        return ""

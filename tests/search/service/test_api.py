@@ -13,9 +13,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tiny_study import TINY
 
 from search.service.api import LOG_BYTES
-from search.service.documents import ParetoDocument, TrialsPage
 from search.service.exports import _zipped
 from search.service.submission import LOG
+from search.service.wire import ParetoDocument, TrialsPage
 from search.study.results import read_results
 from spaces import SPACES
 from spaces.zoo import ZOO

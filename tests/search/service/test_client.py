@@ -70,7 +70,8 @@ def test_a_token_is_read_as_it_was_pasted(other, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "x", "ftp://x", "http://", "http://[::1", "http://x:99999", "http://x:y", "http://x?a"]
+    "url",
+    ["", "x", "ftp://x", "http://", "http://[::1", "http://x:99999", "http://x:y", "http://x?a"],
 )
 def test_what_is_no_server_is_refused(url):
     with pytest.raises(UserError, match="http://HOST:PORT"):

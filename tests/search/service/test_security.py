@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from search.config import StudyConfig
 from search.errors import UserError
 from search.service.app import create_app
 from search.service.guards import COOKIE, RateLimit
@@ -280,6 +281,23 @@ def test_a_study_names_no_files_but_those_it_may_read(
     # Neither whether the file is there, nor what is in it.
     assert "--data-root" in answer.json()["detail"] or "output" in answer.json()["detail"]
     assert list(runs.glob("tiny")) == []
+
+
+def settings_that_name_files(schema, defs, place=""):
+    """Every setting of a model's schema whose value is a path, by its place."""
+    for name, part in schema.get("properties", {}).items():
+        kinds = [part, *part.get("anyOf", [])]
+        if any(kind.get("format") == "path" for kind in kinds):
+            yield f"{place}{name}"
+        for kind in kinds:
+            inner = defs.get(kind.get("$ref", "").rpartition("/")[2], {})
+            yield from settings_that_name_files(inner, defs, f"{place}{name}.")
+
+
+def test_every_setting_that_names_a_file_is_known_to_the_intake():
+    schema = StudyConfig.model_json_schema()
+    found = set(settings_that_name_files(schema, schema["$defs"]))
+    assert found == {"data.root", "evaluation.lpips", "output"}  # Others: add them to `_files`.
 
 
 def test_nothing_is_made_in_a_data_root(serve, submit, refused, tmp_path):

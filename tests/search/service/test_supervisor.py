@@ -63,23 +63,18 @@ def test_a_study_whose_storage_is_away_keeps_no_other_waiting(
     assert "127.0.0.1" in warnings[0]
 
 
-@pytest.mark.parametrize("content", ['{"queued_s": "x"}', "[]", "{", '{"wanted": true}'])
-def test_a_damaged_submission_stops_no_queue(runs, supervisor, queued, content):
-    queued("broken", 1.0)
-    (runs / "broken" / SUBMISSION).write_text(content)
+def test_what_is_damaged_or_cannot_be_started_stops_no_queue(runs, supervisor, queued):
+    damaged = ['{"queued_s": "x"}', "[]", "{", '{"wanted": true}']
+    for number, content in enumerate(damaged):
+        (runs / f"a{number}").mkdir()
+        (runs / f"a{number}" / SUBMISSION).write_text(content)
+    (runs / "b" / "run.log").mkdir(parents=True)
+    write_submission(runs / "b", Submission(1.0))
     queued("next", 3.0)
     with supervisor:
         assert wait_for(lambda: ended(runs, "next"), 20)
-    assert "damaged" in LiveStudies(runs).summary("broken").message
-
-
-def test_a_study_that_cannot_be_started_stops_no_queue(runs, supervisor, queued, written):
-    written("broken")
-    (runs / "broken" / "run.log").mkdir()
-    write_submission(runs / "broken", Submission(1.0))
-    queued("next", 3.0)
-    with supervisor:
-        assert wait_for(lambda: ended(runs, "next"), 20)
+    for number in range(len(damaged)):
+        assert "damaged" in read_submission(runs / f"a{number}").message
 
 
 def test_a_study_is_deleted_from_a_full_disk(runs, supervisor, written, monkeypatch):
