@@ -147,7 +147,10 @@ class LiveStudies:
 
 
 def _holds_study(directory: Path) -> bool:
-    return (directory / SUBMISSION).exists() or holds_study(directory)
+    try:
+        return (directory / SUBMISSION).exists() or holds_study(directory)
+    except OSError:
+        return False  # A folder of somebody else's.
 
 
 def _state(

@@ -49,7 +49,7 @@ class Supervisor:
         self._settings, self._studies = settings, studies
         self._lock = threading.RLock()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._said: dict[str, str] = {}  # The last warning, by its study.
+        self._said: dict[str, str] = {}  # The last warning, by what it is about.
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
 
@@ -87,8 +87,9 @@ class Supervisor:
         with self._lock:
             directory, submission = self._known(name)
             wanted = submission is not None and submission.wanted
-            pid = self._child(name) or pid_here(self._driver_here(name) or "")
-            if pid is None and not wanted:
+            driver = self._driver_here(name)
+            pid = self._child(name) or pid_here(driver or "")
+            if pid is None and (driver is not None or not wanted):
                 pid = self._driver_elsewhere(name)
             if submission is not None:
                 write_submission(
@@ -141,12 +142,19 @@ class Supervisor:
         child = self._children.get(name)
         if child is None:
             return None
-        submission = read_submission(self._settings.runs / name)
-        goes_on = submission is None or (submission.wanted and not self._has_finished(name))
-        if not goes_on and self._driver_here(name) is None:
+        if self._driver_here(name) is None and not self._goes_on(name):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(ENDS_IN_S)
         return child.pid if child.poll() is None else None
+
+    def _goes_on(self, name: str) -> bool:
+        submission = read_submission(self._settings.runs / name)
+        if submission is None or not submission.wanted:
+            return submission is None
+        try:
+            return not self._studies.has_finished(name)
+        except UserError:
+            return True
 
     def _require_rest(self, name: str) -> None:
         submission = read_submission(self._settings.runs / name)
@@ -170,14 +178,15 @@ class Supervisor:
 
     def _supervise(self) -> None:
         while not self._ends.wait(LOOK_EVERY_S):
-            self._look()
+            with self._going_on("the queue"):
+                self._look()
 
     def _look(self) -> None:
         with self._lock:
             for name, child in list(self._children.items()):
                 if child.poll() is not None:
                     del self._children[name]
-                    with self._going_on(name):
+                    with self._going_on(f"study {name}"):
                         self._ended(name, child.returncode)
         # Not under the lock: a database may let us wait, and nobody else shall.
         wanted = {
@@ -190,22 +199,22 @@ class Supervisor:
         for name in sorted(wanted.keys() - at_work, key=lambda name: (wanted[name], name)):
             if places <= 0 or self._ends.is_set():
                 return
-            with self._going_on(name):
+            with self._going_on(f"study {name}"):
                 places -= self._begin(name)
 
     @contextlib.contextmanager
-    def _going_on(self, name: str) -> Iterator[None]:
+    def _going_on(self, what: str) -> Iterator[None]:
         """What goes wrong with one study, as on a full disk, is said once and keeps no other from
         its turn: nothing is lost by looking again."""
         try:
             yield
         except Exception as error:
-            said = f"warning: study {name}: {' '.join(str(error).split()) or repr(error)}"
-            if self._said.get(name) != said:
+            said = f"warning: {what}: {' '.join(str(error).split()) or repr(error)}"
+            if self._said.get(what) != said:
                 print(said, file=sys.stderr)
-            self._said[name] = said
+            self._said[what] = said
         else:
-            self._said.pop(name, None)
+            self._said.pop(what, None)
 
     def _begin(self, name: str) -> bool:
         """Start a study unless there is no need to; whether it was started.
