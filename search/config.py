@@ -290,7 +290,7 @@ def load_config(path: Path) -> StudyConfig:
         raise UserError(f"{path} is larger than a study file can be")
     try:
         document = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise UserError(f"{path} must hold a mapping of settings, such as 'task: isp'")

@@ -16,7 +16,7 @@ from .errors import FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
     from search.service.client import Client
-    from search.service.documents import Progress, TrialDocument
+    from search.service.wire import Progress, TrialDocument
     from search.study.results import StudyResults
 
 Server = Annotated[
@@ -70,7 +70,11 @@ def export(server: str, study: str, output: Path, trial: int | None) -> list[Pat
     """Have the server make a bundle, and unpack it into `output`; the files."""
     from search.artifacts import write_bytes
 
-    archive = zipfile.ZipFile(io.BytesIO(client(server).export(study, trial)))
+    content = client(server).export(study, trial)
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except zipfile.BadZipFile:
+        raise UserError(f"what {server} sent is no bundle") from None
     # By their names alone: nothing is written elsewhere, whatever the archive says.
     files = {
         output / Path(entry.filename).name: archive.read(entry) for entry in archive.infolist()
@@ -115,7 +119,7 @@ def _read(file: Path) -> dict[str, Any]:
         document = yaml.safe_load(file.read_bytes())
     except OSError as error:
         raise UserError(f"cannot read the study file {file}: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
         raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise UserError(f"{file} must hold a mapping of settings, such as 'task: isp'")

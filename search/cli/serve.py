@@ -82,10 +82,14 @@ def _serve(settings: Settings) -> None:
 
     from search.service.app import create_app
     from search.service.settings import check_port, is_loopback
+    from search.study.ownership import service_lock
 
     app = create_app(settings)
     check_port(settings)
-    url = f"http://{settings.host}:{settings.port}"
+    with service_lock(settings.runs):
+        pass  # Another server is refused in one line; the application holds it from its start.
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{host}:{settings.port}"
     print(f"LensNAS serves {settings.runs} at {url} (API: {url}/api/v1)", file=sys.stderr)
     if settings.with_token:
         print("Every request needs the token.", file=sys.stderr)
@@ -103,6 +107,8 @@ def _serve(settings: Settings) -> None:
         port=settings.port,
         log_level="warning",
         server_header=False,
+        ws="none",
         proxy_headers=settings.proxy,
+        forwarded_allow_ips=["127.0.0.1", "::1"],  # Whatever the environment says.
         timeout_graceful_shutdown=2,  # Who watches events would never leave.
     )

@@ -29,7 +29,8 @@ SAFE = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-FOREVER = "public, max-age=31536000, immutable"
+FOREVER = "private, max-age=31536000, immutable"
+"""Private: what a token guards is not for the caches of proxies."""
 _SMALL = 1_000
 """Bytes up to which compressing is not worth it."""
 

@@ -5,6 +5,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, PlainTextResponse
 
 from search.config import StudyConfig
@@ -12,14 +13,14 @@ from search.study.results import Status
 
 from . import openapi
 from .bodies import JSON, MOST_DOCUMENT_BYTES, YAML, media_type, read_body
-from .documents import ParetoDocument, StudyDocument, TrialDocument, TrialsPage
 from .exports import Export
 from .intake import read_study
 from .live import StudyOverview, UnknownStudyError
 from .problems import documented
+from .processes import log_tail
 from .service import API, Service
 from .submission import LOG
-from .supervisor import log_tail
+from .wire import ParetoDocument, StudyDocument, TrialDocument, TrialsPage
 
 LOG_BYTES = 64_000
 Name = Annotated[str, Path(description="the study's name")]
@@ -34,7 +35,8 @@ def studies_api(service: Service) -> APIRouter:
     async def submitted(request: Request) -> StudyConfig:
         kind = media_type(request, JSON, YAML)
         content = await read_body(request, MOST_DOCUMENT_BYTES)
-        return read_study(content, kind, service.settings)
+        # It may take a moment, in which others are answered.
+        return await run_in_threadpool(read_study, content, kind, service.settings)
 
     @router.get("", operation_id="list_studies")
     def overview() -> list[StudyOverview]:
@@ -153,7 +155,7 @@ def exports_api(service: Service) -> APIRouter:
         "/{trial}",
         operation_id="begin_export",
         status_code=202,
-        responses=documented(404, 422, 503),
+        responses=documented(404, 422, 429, 503),
     )
     def begin(name: Name, trial: Choice) -> Export:
         """Make the bundle of a trial: verified .tflite files with a model card."""

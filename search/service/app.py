@@ -15,7 +15,7 @@ from search.study.ownership import service_lock
 from . import openapi
 from .api import exports_api, studies_api
 from .events import events_api
-from .guards import Guard
+from .guards import Guard, HeadAsGet
 from .login import login_pages
 from .metrics import Metrics, Timed
 from .predict import predict_api
@@ -68,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     if gate is not None:
         app.include_router(login_pages(service, gate))
     _mount_dashboard(app, service)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Guard, settings=settings, gate=gate)
     app.add_middleware(Timed, metrics=metrics)
     return app
@@ -77,7 +78,7 @@ def _health() -> APIRouter:
     router = APIRouter(tags=["operation"])
 
     @router.get("/health", operation_id="health")
-    def health() -> Health:
+    async def health() -> Health:  # Not in a thread: those may all be reading studies.
         """Whether the service answers; needs no token."""
         return Health(version=importlib.metadata.version("lensnas"))
 

@@ -19,18 +19,21 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from search.artifacts import write_bytes
 from search.errors import UserError
 from search.study.results import StudyResults
 from spaces.architecture import Architecture
 
-from .documents import (
+from .exports import WINNER, Export
+from .live import StudyOverview
+from .wire import (
     ArchitectureDocument,
     ParetoDocument,
     PredictArchitecture,
@@ -40,16 +43,15 @@ from .documents import (
     TrialDocument,
     TrialsPage,
 )
-from .exports import WINNER, Export
-from .live import StudyOverview
 
 TOKEN_VARIABLE = "LENSNAS_TOKEN"
 PAGE = 1000
 TIMEOUT_S = 60
 AWAY_S = 60
 """How long a watched server may be away, for example to be restarted."""
-_OVERVIEWS = TypeAdapter(list[StudyOverview])
-_OVERVIEW = TypeAdapter(StudyOverview)
+_PASSING = (502, 503, 504)
+"""What a proxy answers while its server is restarted, or a server whose storage is away."""
+T = TypeVar("T")
 
 
 class RefusedError(UserError):
@@ -64,35 +66,47 @@ class UnreachableError(UserError):
     """Nobody answers."""
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect is an error: the token is for the server that was named."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
+
+
 class Client:
     """One server. `token`: by default that of the environment variable LENSNAS_TOKEN."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
-        if urlsplit(url).scheme not in ("http", "https"):
+        if not _is_server(url):
             raise UserError(f"a server is http://HOST:PORT or https://HOST, not {url!r}")
         self.url = url.rstrip("/")
-        self._token = token or os.environ.get(TOKEN_VARIABLE)
+        self._token = (token or os.environ.get(TOKEN_VARIABLE, "")).strip()
+        if not (self._token.isascii() and self._token.isprintable()):
+            raise UserError(f"{TOKEN_VARIABLE} is no token of 'lensnas serve --new-token'")
 
     def studies(self) -> list[StudyOverview]:
         """All studies."""
-        return _OVERVIEWS.validate_json(self._get("/studies"))
+        return self._parsed(list[StudyOverview], self._get("/studies"))
 
     def submit(self, study: bytes) -> StudyOverview:
         """Queue the study of a YAML file, given by its content."""
         sent = self._call("POST", "/studies", study, "application/yaml")
-        return _OVERVIEW.validate_json(sent)
+        return self._parsed(StudyOverview, sent)
 
     def show(self, study: str) -> StudyDocument:
         """All of a study but its trials."""
-        return StudyDocument.model_validate_json(self._get(_of(study)))
+        return self._parsed(StudyDocument, self._get(_of(study)))
 
     def stop(self, study: str) -> StudyOverview:
         """Stop it as Ctrl-C does."""
-        return _OVERVIEW.validate_json(self._call("POST", _of(study, "stop")))
+        return self._parsed(StudyOverview, self._call("POST", _of(study, "stop")))
 
     def resume(self, study: str) -> StudyOverview:
         """Queue it again."""
-        return _OVERVIEW.validate_json(self._call("POST", _of(study, "resume")))
+        return self._parsed(StudyOverview, self._call("POST", _of(study, "resume")))
 
     def delete(self, study: str) -> None:
         """Delete it, and all that it left."""
@@ -104,7 +118,7 @@ class Client:
         while True:
             asked = urlencode({"offset": offset, "limit": PAGE})
             answer = self._get(f"{_of(study, 'trials')}?{asked}")
-            page = TrialsPage.model_validate_json(answer)
+            page = self._parsed(TrialsPage, answer)
             yield from page.trials
             offset += PAGE
             if offset >= page.total:
@@ -112,7 +126,7 @@ class Client:
 
     def pareto(self, study: str) -> ParetoDocument:
         """Trials that no other beats in both PSNR and run time."""
-        return ParetoDocument.model_validate_json(self._get(_of(study, "pareto")))
+        return self._parsed(ParetoDocument, self._get(_of(study, "pareto")))
 
     def results(self, study: str) -> StudyResults:
         """The whole study, as `read_results` has it where it is stored."""
@@ -132,11 +146,14 @@ class Client:
             try:
                 with self._open("GET", _of(study, "events")) as events:
                     away_since = None
-                    for progress in _progress(events):
+                    for event in _data_of(events):
+                        progress = self._parsed(Progress, event)
                         yield progress
                         if progress.overview.state not in ("queued", "running"):
                             return
-            except (UnreachableError, OSError, http.client.HTTPException) as error:
+            except (UserError, OSError, http.client.HTTPException) as error:
+                if isinstance(error, UserError) and not _may_pass(error):
+                    raise
                 away_since = away_since or time.monotonic()
                 if time.monotonic() - away_since > AWAY_S:
                     raise UnreachableError(str(error)) from None
@@ -146,7 +163,7 @@ class Client:
         """The run time of a .tflite file."""
         path = f"/predict?{urlencode({'device': device})}"
         answer = self._call("POST", path, model, "application/octet-stream")
-        return Prediction.model_validate_json(answer)
+        return self._parsed(Prediction, answer)
 
     def predict(
         self, architecture: Architecture, device: str, task: str | None = None
@@ -157,15 +174,15 @@ class Client:
         ).model_dump_json()
         path = f"/predict?{urlencode({'device': device})}"
         answer = self._call("POST", path, asked.encode(), "application/json")
-        return Prediction.model_validate_json(answer)
+        return self._parsed(Prediction, answer)
 
     def export(self, study: str, trial: int | None = None) -> bytes:
         """The bundle of a trial, by default of the winner, as a zip file."""
         path = _of(study, "exports", WINNER if trial is None else str(trial))
-        export = Export.model_validate_json(self._call("POST", path))
+        export = self._parsed(Export, self._call("POST", path))
         while export.state == "running":
             time.sleep(0.5)
-            export = Export.model_validate_json(self._get(path))
+            export = self._parsed(Export, self._get(path))
         if export.state == "failed":
             raise UserError(export.message or "the export failed")
         return self._get(f"{path}/bundle.zip")
@@ -173,6 +190,17 @@ class Client:
     def save_export(self, study: str, path: Path, trial: int | None = None) -> None:
         """`export` into a file, whole or not at all."""
         write_bytes(path, self.export(study, trial))
+
+    def _parsed(self, kind: type[T], answer: bytes) -> T:
+        named: Any = kind  # mypy takes no type variable for hashable.
+        try:
+            parsed: T = _adapter(named).validate_json(answer)
+        except ValidationError:
+            raise UserError(
+                f"{self.url} answers otherwise than expected: is it 'lensnas serve' of this "
+                "version?"
+            ) from None
+        return parsed
 
     def _get(self, path: str) -> bytes:
         return self._call("GET", path)
@@ -193,11 +221,11 @@ class Client:
         headers = {"Accept": "application/json"}
         if kind is not None:
             headers["Content-Type"] = kind
-        if self._token is not None:
+        if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         request = urllib.request.Request(f"{self.url}/api/v1{path}", body, headers, method=method)
         try:
-            return urllib.request.urlopen(request, timeout=TIMEOUT_S)
+            return _OPENER.open(request, timeout=TIMEOUT_S)
         except urllib.error.HTTPError as error:
             with error:
                 raise RefusedError(error.code, _reason(error)) from None
@@ -217,8 +245,29 @@ def _reason(error: urllib.error.HTTPError) -> str:
         return f"the server answers {error.code} {error.reason}"
 
 
-def _progress(events: IO[bytes]) -> Iterator[Progress]:
+def _data_of(events: IO[bytes]) -> Iterator[bytes]:
     """The data of each event; our server writes them in one line."""
     for line in events:
         if line.startswith(b"data: "):
-            yield Progress.model_validate_json(line.removeprefix(b"data: "))
+            yield line.removeprefix(b"data: ")
+
+
+def _may_pass(error: UserError) -> bool:
+    """Whether it may be another answer in a moment."""
+    if isinstance(error, RefusedError):
+        return error.status in _PASSING
+    return isinstance(error, UnreachableError)
+
+
+def _is_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:  # Of a port, or of brackets.
+        return False
+    return known and bool(parts.hostname) and not (parts.query or parts.fragment)
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

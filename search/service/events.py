@@ -15,10 +15,10 @@ from search.study.results import TrialRecord
 
 from . import openapi
 from .api import Name
-from .documents import Progress, TrialDocument
 from .live import Live, LiveStudies, StudyOverview
 from .problems import BusyError, documented
 from .service import API, Service
+from .wire import Progress, TrialDocument
 
 LOOK_EVERY_S = 0.5
 ALIVE_EVERY_S = 15

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import subprocess
 import threading
 import zipfile
@@ -19,11 +20,12 @@ from search.errors import UserError
 from search.export.source import trained_weights
 
 from .live import LiveStudies, UnknownStudyError
-from .problems import ConflictError
-from .supervisor import COMMAND
+from .problems import BusyError, ConflictError
+from .processes import COMMAND
 
 ExportState = Literal["running", "done", "failed"]
 WINNER = "winner"
+MOST_WAITING = 20
 _MOST_S = 1800
 _ARCHIVE = "bundle.zip"
 _CHOICE = re.compile(r"winner|0|[1-9][0-9]{0,6}")
@@ -70,6 +72,8 @@ class Exports:
             known = self._states.get((study, trial))
             if known is not None and known.state == "running":
                 return known
+            if sum(state.state == "running" for state in self._states.values()) >= MOST_WAITING:
+                raise BusyError(f"{MOST_WAITING} exports wait already")
             begun = Export(study=study, trial=trial, state="running")
             self._states[study, trial] = begun
         (self._folder(study, trial) / _ARCHIVE).unlink(missing_ok=True)
@@ -136,7 +140,7 @@ class Exports:
             try:
                 _, said = process.communicate(timeout=_MOST_S)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # What runs the files, too.
                 raise
             finally:
                 self._process = None
@@ -155,6 +159,7 @@ def _zipped(folder: Path, name: str) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.iterdir()):
-            if path.is_file() and path.name != _ARCHIVE:
+            # Not the archive, nor what a server that was killed has left of one.
+            if path.is_file() and path.name != _ARCHIVE and not path.name.startswith("."):
                 archive.write(path, f"{name}/{path.name}")
     return content.getvalue()

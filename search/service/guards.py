@@ -8,7 +8,8 @@ import time
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+import anyio
+from starlette.datastructures import URL, Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,7 +30,9 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
 }
+"""Of answers that do not say otherwise."""
 
 
 class Guard:
@@ -77,7 +80,9 @@ class Guard:
         if self._gate is None or scope["path"] in OPEN_PATHS or _admitted(headers, self._gate):
             return None
         if scope["method"] in _READING and "text/html" in headers.get("accept", ""):
-            return RedirectResponse(f"/login?next={quote(scope['path'], safe='/')}", 303)
+            wanted = URL(scope=scope)
+            there = f"{wanted.path}?{wanted.query}" if wanted.query else wanted.path
+            return RedirectResponse(f"/login?next={quote(there, safe='/')}", 303)
         needs = {"WWW-Authenticate": "Bearer"}
         return problem(401, "this needs the service's token: Authorization: Bearer TOKEN", needs)
 
@@ -87,6 +92,28 @@ class Guard:
         except ValueError:
             return host in self._hosts
         return True  # Nobody can make a number lead elsewhere.
+
+
+class HeadAsGet:
+    """ASGI middleware: HEAD is answered as GET is, without the body (RFC 9110, 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        with anyio.CancelScope() as answering:
+
+            async def send_start(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    await send(message)
+                    await send({"type": "http.response.body", "body": b""})
+                    answering.cancel()  # A stream would have no end.
+
+            await self._app({**scope, "method": "GET"}, receive, send_start)
 
 
 class RateLimit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.engine import make_url
 from latency import device_names
 from search.config import StudyConfig, parse_config
 from search.errors import UserError
+from search.study.storage import document_of
 from search.training.recipe import DOWNLOAD
 
 from .bodies import JSON, parsed_json
@@ -37,6 +39,8 @@ def read_study(content: bytes, media_type: str, settings: Settings) -> StudyConf
     if data is None or (isinstance(data, dict) and "root" not in data):
         data = {**(data or {}), "root": str(runs / SAMPLE_DATA)}
     config = parse_config({**document, "data": data, "output": str(runs)}, "the study")
+    _check_numbers(config)
+    _check_sample(config, settings)
     _check_means(config, settings)
     return config
 
@@ -52,7 +56,7 @@ def _parsed_yaml(content: bytes) -> Any:
             if level > MOST_LEVELS or count > 2 * MOST_VALUES:
                 raise _too_much()
         return yaml.load(content, Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, KeyError) as error:
         raise UserError(f"not YAML: {' '.join(str(error).split())[:200]}") from None
 
 
@@ -135,6 +139,23 @@ def _check_file(setting: str, path: Any, settings: Settings) -> None:
         raise UserError(
             f"{setting}: {str(path)[:200]!r} is not in a folder that studies may read "
             "(lensnas serve --data-root FOLDER)"
+        )
+
+
+def _check_numbers(config: StudyConfig) -> None:
+    try:
+        json.dumps(document_of(config), allow_nan=False)
+    except ValueError:
+        raise UserError("inf and nan are no values of a setting: JSON cannot tell them") from None
+
+
+def _check_sample(config: StudyConfig, settings: Settings) -> None:
+    """Sample data are made where they are not: nothing is written into a data root."""
+    root = config.data.root.resolve()
+    if config.data.dataset == "sample" and not root.is_relative_to(settings.sample_root.resolve()):
+        raise UserError(
+            f"data.root: sample data are made in the service's own {SAMPLE_DATA!r} folder, "
+            "leave it out"
         )
 
 

@@ -16,7 +16,7 @@ from search.config import StudyConfig, load_config
 from search.errors import UserError
 from search.study.database import sqlite_path
 from search.study.results import StudyResults
-from search.study.storage import open_storage, url_of
+from search.study.storage import holds_study, open_storage
 
 from .reader import Live as Live
 from .reader import StorageAwayError as StorageAwayError
@@ -147,7 +147,10 @@ class LiveStudies:
 
 
 def _holds_study(directory: Path) -> bool:
-    return (directory / SUBMISSION).exists() or url_of(directory) is not None
+    try:
+        return (directory / SUBMISSION).exists() or holds_study(directory)
+    except OSError:
+        return False  # A folder of somebody else's.
 
 
 def _state(

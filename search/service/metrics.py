@@ -62,15 +62,22 @@ class Timed:
             return
         begun = time.perf_counter()
 
+        def count(status: int) -> None:
+            # Not the path: clients could invent names without end.
+            route = getattr(scope.get("route"), "path", "none")
+            labels = (_known_method(scope["method"]), route, str(status))
+            self._metrics.requests.labels(*labels).observe(time.perf_counter() - begun)
+
         async def send_timed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # Not the path: clients could invent names without end.
-                route = getattr(scope.get("route"), "path", "none")
-                labels = (_known_method(scope["method"]), route, str(message["status"]))
-                self._metrics.requests.labels(*labels).observe(time.perf_counter() - begun)
+                count(message["status"])
             await send(message)
 
-        await self._app(scope, receive, send_timed)
+        try:
+            await self._app(scope, receive, send_timed)
+        except Exception:
+            count(500)  # What is answered outside of all middleware.
+            raise
 
 
 class _OfStudies(Collector):

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from search.config import StudyConfig
 
-from .documents import PredictArchitecture
 from .problems import Problem
+from .wire import PredictArchitecture
 
 _REFERENCE = "#/components/schemas/{model}"
 _MODELS: tuple[type[BaseModel], ...] = (Problem, StudyConfig, PredictArchitecture)

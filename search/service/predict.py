@@ -19,9 +19,9 @@ from spaces.zoo import ZOO
 
 from . import openapi
 from .bodies import JSON, MOST_MODEL_BYTES, TFLITE, media_type, read_body, read_json
-from .documents import PredictArchitecture, Prediction
 from .problems import documented
 from .service import API, Service, client_of
+from .wire import PredictArchitecture, Prediction
 
 Device = Annotated[str, Query(description="one of /api/v1/devices")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http
 from typing import Any
 
@@ -17,6 +18,10 @@ from search.errors import UserError
 from .live import StorageAwayError, UnknownStudyError
 
 MEDIA_TYPE = "application/problem+json"
+
+
+MOST_DETAIL = 1000
+"""Characters: what was sent may be quoted in it."""
 
 
 class Problem(BaseModel):
@@ -59,7 +64,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """The response."""
     title = http.HTTPStatus(status).phrase
-    body = Problem(title=title, status=status, detail=" ".join(detail.split()))
+    line = " ".join(detail.split())
+    body = Problem(title=title, status=status, detail=line[:MOST_DETAIL])
     return JSONResponse(body.model_dump(), status, headers, media_type=MEDIA_TYPE)
 
 
@@ -87,6 +93,12 @@ def handle_errors(app: FastAPI) -> None:
     async def of_user(_: Request, error: Exception) -> JSONResponse:
         status = next(status for kind, status in _STATUS if isinstance(error, kind))
         return problem(status, str(error), {"Retry-After": "1"} if status in (429, 503) else None)
+
+    @app.exception_handler(OSError)
+    async def of_the_disk(_: Request, error: OSError) -> JSONResponse:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise error
+        return problem(507, "no space is left on the service's disk: delete studies, or make room")
 
     for kind, _status in _STATUS:
         app.add_exception_handler(kind, of_user)

@@ -41,6 +41,10 @@ class StorageAwayError(UserError):
     """A study's storage does not answer now; it may later."""
 
 
+class DamagedError(UserError):
+    """What a storage holds is no study of this program."""
+
+
 @dataclass(frozen=True)
 class Live:
     """`version` grows whenever `results` changed; what was worked out of it holds until then."""
@@ -94,12 +98,14 @@ class StudyReader:
 
     def read(self, directory: Path) -> Live:
         """All of the study in `directory`. Raises as `LiveStudies.results`."""
-        if not self._lock.acquire(blocking=self._live is None):
-            assert self._live is not None
-            return self._live
+        known, away = self._live, self._away
+        # Only who asks first waits, for a large study or for a storage that is away.
+        if not self._lock.acquire(blocking=known is None and away is None):
+            if known is None:
+                raise StorageAwayError(str(away))
+            return known
         try:
-            if self._away is not None and time.monotonic() - self._away_at < ASK_AGAIN_S:
-                raise StorageAwayError(str(self._away))
+            self._require_not_away()
             if self._live is None or time.monotonic() - self._read_at >= READ_EVERY_S:
                 self._read(directory)
             assert self._live is not None
@@ -108,13 +114,22 @@ class StudyReader:
             self._lock.release()
 
     def _read(self, directory: Path) -> None:
-        try:
+        with self._noted_if_away():
             self._refresh(directory)
+        self._away, self._read_at = None, time.monotonic()
+
+    def _require_not_away(self) -> None:
+        if self._away is not None and time.monotonic() - self._away_at < ASK_AGAIN_S:
+            raise StorageAwayError(str(self._away))
+
+    @contextmanager
+    def _noted_if_away(self) -> Iterator[None]:
+        try:
+            yield
         except StorageAwayError as error:
             # Else everybody who asks would wait for it in turn.
             self._away, self._away_at = error, time.monotonic()
             raise
-        self._away, self._read_at = None, time.monotonic()
 
     def holder(self, directory: Path) -> str | None:
         """Who drives it, None where nobody does. Raises StorageAwayError."""
@@ -123,7 +138,8 @@ class StudyReader:
             return held
         path = sqlite_path(self._url)
         if path is None:
-            with _answering(self._url):
+            self._require_not_away()
+            with self._noted_if_away(), _answering(self._url):
                 return claimant_of(self._storage.engine, self.name)
         return holder_of(sqlite_lock_file(path, self.name))
 
@@ -145,9 +161,13 @@ class StudyReader:
             # A driver makes its file before it makes its study.
             self._waiting(directory)
             return
+        except DamagedError:
+            self._start(None)  # Half of it was noted.
+            raise
         assert self._config is not None
         if self._changed or self._live is None:
-            finals = read_finals(self._attrs)
+            with _sound(f"the stored study {self.name}"):
+                finals = read_finals(self._attrs)
             self._found(StudyResults(self._config, tuple(self._records), finals))
 
     def _opened(self, url: str) -> RDBStorage:
@@ -178,7 +198,9 @@ class StudyReader:
         if attrs == self._attrs:
             return False
         if attrs[CONFIG] != self._attrs.get(CONFIG):
-            config = parse_config(attrs[CONFIG]["config"], f"the stored study {self.name}")
+            stored = f"the stored study {self.name}"
+            with _sound(stored):
+                config = parse_config(attrs[CONFIG]["config"], stored)
             # Its folder may have been moved, or was named from another directory.
             self._config = config.model_copy(update={"output": directory.parent})
         self._attrs = attrs
@@ -197,7 +219,8 @@ class StudyReader:
                 self._last_finished = max(self._last_finished, trial._trial_id)
             else:
                 self._unfinished.add(trial._trial_id)
-            changed |= self._note(read_trial(trial))
+            with _sound(f"trial {trial.number} of the stored study {self.name}"):
+                changed |= self._note(read_trial(trial))
         return changed
 
     def _note(self, record: TrialRecord) -> bool:
@@ -208,6 +231,15 @@ class StudyReader:
         else:
             return False
         return True
+
+
+@contextmanager
+def _sound(what: str) -> Iterator[None]:
+    """Raises DamagedError where stored values are of another form than ours."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise DamagedError(f"{what} is damaged: {type(error).__name__}: {error}") from None
 
 
 @contextmanager

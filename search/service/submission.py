@@ -10,6 +10,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from search.artifacts import write_bytes
 
 STUDY_FILE = "study.yaml"
@@ -32,14 +34,18 @@ class Submission:
     message: str | None = None
 
 
+_SUBMISSION = TypeAdapter(Submission)
+
+
 def read_submission(directory: Path) -> Submission | None:
     """Of the study in this folder; None where it was not submitted."""
+    file = directory / SUBMISSION
     try:
-        return Submission(**json.loads((directory / SUBMISSION).read_bytes()))
+        return _SUBMISSION.validate_json(file.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, TypeError):
-        return Submission(0.0, wanted=False, message=f"{directory / SUBMISSION} is damaged")
+    except (OSError, ValueError):
+        return Submission(0.0, wanted=False, exit_code=2, message=f"{file} is damaged")
 
 
 def write_submission(directory: Path, submission: Submission) -> None:

@@ -8,13 +8,12 @@ studies where they are, those that went on without it included.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,18 +24,19 @@ from search.artifacts import write_bytes
 from search.config import StudyConfig
 from search.errors import UserError
 from search.study.database import own_url
-from search.study.ownership import driver_lock, pid_here
+from search.study.ownership import driver_lock, driver_lock_file, holder_of, pid_here
 from search.study.storage import document_of, open_storage, require_same, url_of
 
 from .live import LiveStudies, StorageAwayError
 from .problems import ConflictError
+from .processes import interrupt, last_words, start_run
 from .settings import Settings
 from .submission import INTERRUPTED, LOG, STUDY_FILE, Submission, read_submission, write_submission
 
 LOOK_EVERY_S = 0.25
+DELETED = ".deleted-"
 ENDS_IN_S = 10
 """A process whose study is stored and free."""
-COMMAND = (sys.executable, "-m", "search.cli.main")
 
 
 class Supervisor:
@@ -49,10 +49,13 @@ class Supervisor:
         self._settings, self._studies = settings, studies
         self._lock = threading.RLock()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._said: dict[str, str] = {}  # The last warning, by what it is about.
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
 
     def __enter__(self) -> Supervisor:
+        for left in self._settings.runs.glob(f"{DELETED}*"):  # By a server that was killed.
+            shutil.rmtree(left, ignore_errors=True)
         self._thread.start()
         return self
 
@@ -83,19 +86,17 @@ class Supervisor:
         """
         with self._lock:
             directory, submission = self._known(name)
-            holder, pid = self._studies.holder(name), self._child(name)
-            if holder is None and pid is None and not (submission and submission.wanted):
-                raise ConflictError(f"study {name!r} does not run")
-            if pid is None and holder is not None:
-                pid = pid_here(holder)
-                if pid is None:
-                    raise ConflictError(f"study {name!r} is run on another machine: {holder}")
+            wanted = submission is not None and submission.wanted
+            driver = self._driver_here(name)
+            pid = self._child(name) or pid_here(driver or "")
+            if pid is None and (driver is not None or not wanted):
+                pid = self._driver_elsewhere(name)
             if submission is not None:
                 write_submission(
                     directory, replace(submission, wanted=False, exit_code=INTERRUPTED)
                 )
             if pid is not None:
-                _interrupt(pid)
+                interrupt(pid)
 
     def resume(self, name: str) -> None:
         """Queue it again. Raises ConflictError where it is at work already."""
@@ -122,10 +123,10 @@ class Supervisor:
                 if url is not None and url != own_url(directory):
                     _delete_stored(url, name)
                 # Gone at once: names with a dot in front are no studies.
-                gone = directory.with_name(f".deleted-{name}-{time.time_ns()}")
+                gone = directory.with_name(f"{DELETED}{name}-{time.time_ns()}")
                 directory.rename(gone)
             self._studies.forget(name)
-            shutil.rmtree(gone, ignore_errors=True)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def _known(self, name: str) -> tuple[Path, Submission | None]:
         """Raises UnknownStudyError."""
@@ -137,15 +138,23 @@ class Supervisor:
 
     def _child(self, name: str) -> int | None:
         """The process of ours that runs the study, also before it has its lock. One that was
-        stopped and has let go of its study only ends, which is waited for."""
+        stopped or is done, and has let go of its study, only ends, which is waited for."""
         child = self._children.get(name)
         if child is None:
             return None
-        submission = read_submission(self._settings.runs / name)
-        if submission and not submission.wanted and self._studies.holder(name) is None:
+        if self._driver_here(name) is None and not self._goes_on(name):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(ENDS_IN_S)
         return child.pid if child.poll() is None else None
+
+    def _goes_on(self, name: str) -> bool:
+        submission = read_submission(self._settings.runs / name)
+        if submission is None or not submission.wanted:
+            return submission is None
+        try:
+            return not self._studies.has_finished(name)
+        except UserError:
+            return True
 
     def _require_rest(self, name: str) -> None:
         submission = read_submission(self._settings.runs / name)
@@ -169,68 +178,98 @@ class Supervisor:
 
     def _supervise(self) -> None:
         while not self._ends.wait(LOOK_EVERY_S):
-            try:
-                with self._lock:
-                    self._look()
-            except (UserError, OSError) as error:
-                # A full disk, say: nothing is lost by looking again.
-                print(f"warning: supervisor: {error}", file=sys.stderr)
+            with self._going_on("the queue"):
+                self._look()
 
     def _look(self) -> None:
-        for name, child in list(self._children.items()):
-            if child.poll() is not None:
-                del self._children[name]
-                self._ended(name, child.returncode)
+        with self._lock:
+            for name, child in list(self._children.items()):
+                if child.poll() is not None:
+                    del self._children[name]
+                    with self._going_on(f"study {name}"):
+                        self._ended(name, child.returncode)
+        # Not under the lock: a database may let us wait, and nobody else shall.
         wanted = {
-            name: submission
+            name: submission.queued_s
             for name in self._studies.names()
             if (submission := read_submission(self._settings.runs / name)) and submission.wanted
         }
-        at_work = [name for name in wanted if name in self._children or self._is_held(name)]
+        at_work = {name for name in wanted if self._is_here(name)}
         places = self._settings.at_a_time - len(at_work)
-        queue = sorted(wanted.keys() - at_work, key=lambda name: (wanted[name].queued_s, name))
-        for name in queue:
-            if places <= 0:
+        for name in sorted(wanted.keys() - at_work, key=lambda name: (wanted[name], name)):
+            if places <= 0 or self._ends.is_set():
                 return
-            if self._has_finished(name):  # While no server was there.
-                self._note(name, 0, None)
-            else:
-                self._start(name)
-                places -= 1
+            with self._going_on(f"study {name}"):
+                places -= self._begin(name)
 
-    def _is_held(self, name: str) -> bool:
+    @contextlib.contextmanager
+    def _going_on(self, what: str) -> Iterator[None]:
+        """What goes wrong with one study, as on a full disk, is said once and keeps no other from
+        its turn: nothing is lost by looking again."""
         try:
-            return self._studies.holder(name) is not None
-        except StorageAwayError:
-            return True  # Its driver waits for the storage, too.
+            yield
+        except Exception as error:
+            said = f"warning: {what}: {' '.join(str(error).split()) or repr(error)}"
+            if self._said.get(what) != said:
+                print(said, file=sys.stderr)
+            self._said[what] = said
+        else:
+            self._said.pop(what, None)
+
+    def _begin(self, name: str) -> bool:
+        """Start a study unless there is no need to; whether it was started.
+
+        Raises StorageAwayError: it waits as its driver would.
+        """
+        if self._studies.holder(name) is not None:
+            return False  # On another machine.
+        finished = self._has_finished(name)
+        with self._lock:
+            submission = read_submission(self._settings.runs / name)
+            if submission is None or not submission.wanted or self._is_here(name):
+                return False  # Stopped or deleted meanwhile.
+            if finished:  # While no server was there.
+                self._note(name, 0, None)
+                return False
+            self._start(name)
+            return True
+
+    def _is_here(self, name: str) -> bool:
+        return name in self._children or self._driver_here(name) is not None
+
+    def _driver_here(self, name: str) -> str | None:
+        """Who drives the study in its own folder; no database is asked."""
+        return holder_of(driver_lock_file(self._settings.runs / name))
+
+    def _driver_elsewhere(self, name: str) -> int:
+        """The process on this machine that drives it from another folder. Raises ConflictError
+        where there is none."""
+        holder = self._studies.holder(name)
+        if holder is None:
+            raise ConflictError(f"study {name!r} does not run")
+        pid = pid_here(holder)
+        if pid is None:
+            raise ConflictError(f"study {name!r} is run on another machine: {holder}")
+        return pid
 
     def _has_finished(self, name: str) -> bool:
         try:
             return self._studies.has_finished(name)
+        except StorageAwayError:
+            raise
         except UserError:
             return False  # Its driver will say what is wrong.
 
     def _start(self, name: str) -> None:
         directory = self._settings.runs.resolve() / name
-        with (directory / LOG).open("ab") as log:
-            self._children[name] = subprocess.Popen(
-                [*COMMAND, "run", str(directory / STUDY_FILE)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "COLUMNS": "120"},
-                start_new_session=True,  # It outlives the server, and is interrupted as one.
-            )
+        self._children[name] = start_run(directory / STUDY_FILE, directory / LOG)
 
     def _ended(self, name: str, exit_code: int) -> None:
-        if exit_code not in (0, INTERRUPTED) and self._studies.holder(name) is not None:
+        if exit_code not in (0, INTERRUPTED) and self._driver_here(name) is not None:
             return  # One that an earlier server had started was quicker to the lock.
         if exit_code == INTERRUPTED:
             return  # Queued, unless a stop was asked for: then that is noted already.
-        message = _last_line(self._settings.runs / name / LOG) if exit_code > 0 else None
-        if exit_code < 0:
-            message = f"its process was ended by {signal.Signals(-exit_code).name}"
-        self._note(name, exit_code, message)
+        self._note(name, exit_code, last_words(exit_code, self._settings.runs / name / LOG))
 
     def _note(self, name: str, exit_code: int, message: str | None) -> None:
         directory = self._settings.runs / name
@@ -238,19 +277,6 @@ class Supervisor:
         if submission is not None and submission.wanted:  # Not stopped meanwhile.
             ended = replace(submission, wanted=False, exit_code=exit_code, message=message)
             write_submission(directory, ended)
-
-
-def _interrupt(pid: int) -> None:
-    """SIGINT to the process and, as a terminal does, to its group where it leads one."""
-    try:
-        if os.getpgid(pid) == pid:
-            os.killpg(pid, signal.SIGINT)
-        else:
-            os.kill(pid, signal.SIGINT)
-    except ProcessLookupError:
-        return  # It has ended by itself.
-    except PermissionError:
-        raise ConflictError(f"process {pid} belongs to another user: stop it there") from None
 
 
 def _delete_stored(url: str, name: str) -> None:
@@ -261,20 +287,3 @@ def _delete_stored(url: str, name: str) -> None:
         pass  # It was never begun.
     finally:
         storage.engine.dispose()
-
-
-def _last_line(log: Path) -> str | None:
-    """What the run said last, which is its error."""
-    lines = log_tail(log, 4000).strip().splitlines()
-    return lines[-1].removeprefix("error: ") if lines else None
-
-
-def log_tail(log: Path, most_bytes: int) -> str:
-    """The last of a log; "" where there is none."""
-    try:
-        with log.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(size - most_bytes, 0))
-            return file.read().decode(errors="replace")
-    except FileNotFoundError:
-        return ""

@@ -22,7 +22,7 @@ from .job import Failed, Job, Probed, ProbeValues, Retried, Rung, Trained
 from .ledger import Asked, Ledger
 from .limits import check_limits
 from .observer import Observer
-from .ownership import driver_lock
+from .ownership import driver_lock, require_space
 from .pool import LocalPool
 from .preparation import prepare_training
 from .pruning import AtRung, passes, rungs_of
@@ -53,6 +53,7 @@ def run_study(config: StudyConfig, observer: Observer) -> StudyResults:
         read_lpips_weights(config.evaluation.lpips)  # Refused now, not after the first training.
     check_storage(config.storage_url)
     with driver_lock(config.directory), _pool(config, observer) as pool:
+        require_space(config.directory)
         data = prepare_data(config, observer)
         # Not before: data that are refused leave no study.
         with owned_study(config, observer) as (study, flush):

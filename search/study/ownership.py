@@ -7,6 +7,7 @@ to be opened anew holds it again, or, where another driver came in between, stop
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -98,8 +99,7 @@ def claimant_of(engine: sqlalchemy.Engine, study: str) -> str | None:
 
 @contextmanager
 def driver_lock(directory: Path) -> Iterator[None]:
-    """Hold a study's folder for one driver; UserError where another holds it or it cannot be
-    written."""
+    """Hold a study's folder; UserError where another holds it or it cannot be written."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = driver_lock_file(directory).open("a+")
@@ -107,9 +107,13 @@ def driver_lock(directory: Path) -> Iterator[None]:
         raise UserError(f"cannot write to {directory}: {error.strerror}") from None
     with lock:
         _lock_file(lock, str(directory))
-        if shutil.disk_usage(directory).free < 50_000_000:
-            raise UserError(f"less than 50 MB are free on the disk of {directory}")
         yield
+
+
+def require_space(directory: Path) -> None:
+    """Raises UserError where a study could not keep what it finds."""
+    if shutil.disk_usage(directory).free < 50_000_000:
+        raise UserError(f"less than 50 MB are free on the disk of {directory}")
 
 
 @contextmanager
@@ -138,9 +142,9 @@ def _lock_file(lock: TextIO, what: str, by: str = "lensnas run") -> None:
         lock.seek(0)
         holder = lock.read().strip()
         raise UserError(f"another {by!r} is working on {what}" + (f": {holder}" if holder else ""))
-    lock.truncate(0)
-    lock.write(str(Driver()))
-    lock.flush()
+    with contextlib.suppress(OSError):  # On a full disk it is held without a name.
+        os.ftruncate(lock.fileno(), 0)
+        os.write(lock.fileno(), str(Driver()).encode())
 
 
 def _locked(lock: TextIO) -> bool:

@@ -28,6 +28,7 @@ from search.training.lpips_weights import read_lpips_weights
 from .database import (
     SQLITE,
     cannot_open,
+    check_url,
     driver_url,
     engine_options,
     is_missing,
@@ -118,11 +119,24 @@ def leave_url(config: StudyConfig) -> None:
     write_bytes(config.directory / URL_FILE, f"{url}\n".encode())
 
 
+def holds_study(directory: Path) -> bool:
+    """Whether this folder is that of a study, wherever it is kept."""
+    return (directory / URL_FILE).exists() or not is_missing(own_url(directory))
+
+
 def url_of(directory: Path) -> str | None:
-    """Where the study of this folder is kept, None where it holds none."""
+    """Where the study of this folder is kept, None where it holds none.
+
+    Raises UserError where the file that says so is damaged.
+    """
     elsewhere = directory / URL_FILE
     if elsewhere.exists():
-        return elsewhere.read_text().strip()
+        try:
+            url = elsewhere.read_text().strip()
+            check_url(url)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{elsewhere} is damaged: {error}") from None
+        return url
     own = own_url(directory)
     return None if is_missing(own) else own
 

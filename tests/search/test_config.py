@@ -98,6 +98,7 @@ def test_every_mistake_is_named_in_one_line(changes, message):
         ("", "must hold a mapping"),
         ("a: !!python/object:os.system x", "is not YAML"),
         ("\x00", "is not YAML"),
+        ("a: !!bool x", "is not YAML"),
     ],
 )
 def test_a_file_that_is_no_study_is_named(tmp_path, text, message):

@@ -54,6 +54,8 @@ def test_a_server_is_used_by_the_same_commands(terminal, server, refused):
     assert (listed["study"], listed["state"], listed["trained"]) == ("afar", "finished", 1)
     written = terminal("export", "afar", "--server", server, "-o", "bundle")
     assert written.returncode == 0, written.stderr
+    taken = terminal("serve", "--port", port())
+    refused(taken, "another 'lensnas serve'")
     names = {path.name for path in (terminal.folder / "bundle").iterdir()}
     assert names >= {"model_fp32.tflite", "model_card.md"}
     refused(terminal("show", "nobody", "--server", server), "nobody")

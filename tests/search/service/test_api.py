@@ -1,7 +1,11 @@
 """The routes, asked as their OpenAPI document says and as it does not."""
 
+import errno
+import io
 import json
+import zipfile
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,8 +13,9 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tiny_study import TINY
 
 from search.service.api import LOG_BYTES
-from search.service.documents import ParetoDocument, TrialsPage
+from search.service.exports import _zipped
 from search.service.submission import LOG
+from search.service.wire import ParetoDocument, TrialsPage
 from search.study.results import read_results
 from spaces import SPACES
 from spaces.zoo import ZOO
@@ -177,8 +182,40 @@ def test_metrics_count_studies_and_requests_by_route(client, written):
     assert "nobody" not in text
 
 
+def test_errors_of_the_service_itself_are_counted(client, monkeypatch):
+    monkeypatch.setattr("search.service.predict.device_names", lambda: 1 / 0)
+    assert client.get("/api/v1/devices").status_code == 500
+    counted = 'count{method="GET",route="/api/v1/devices",status="500"} 1.0'
+    assert counted in client.get("/metrics").text
+
+
+def test_a_full_disk_is_named(client, submit, monkeypatch, refused):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("search.service.supervisor.write_bytes", full)
+    refused(submit(client), 507, "no space is left")
+
+
+@pytest.mark.parametrize("path", ["/health", "/", STUDIES, f"{STUDIES}/tiny/events", "/metrics"])
+def test_head_is_get_without_a_body(client, written, path):
+    written()
+    head = client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["cache-control"] in ("no-store", "no-cache")
+    assert client.head(f"{STUDIES}/nobody").status_code == 404
+
+
 def test_a_bundle_is_there_when_it_is_made(client, written, refused):
     written(trials=1)
     refused(client.get(f"{STUDIES}/tiny/exports/0"), 404, "asked for")
     refused(client.post(f"{STUDIES}/tiny/exports/7"), 422, "trial 7")
     refused(client.get(f"{STUDIES}/nobody/exports/winner"), 404, "nobody")
+
+
+def test_a_bundle_has_nothing_that_was_not_exported(tmp_path):
+    for name in ("model_card.md", "bundle.zip", ".bundle.zip.half"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / "folder").mkdir()
+    archive = zipfile.ZipFile(io.BytesIO(_zipped(tmp_path, "tiny-winner")))
+    assert archive.namelist() == ["tiny-winner/model_card.md"]

@@ -190,3 +190,57 @@ def test_a_table_that_vanishes_is_an_answer_of_one_line(live, written, runs):
 def test_an_unknown_name_is_refused(live, name):
     with pytest.raises(UnknownStudyError):
         live.results(name)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\xff\xfe\0", b"postgresql://x:1:2:3/y"])
+def test_a_damaged_storage_url_is_said_of_its_study_alone(live, written, runs, content):
+    written("good")
+    (runs / "bad").mkdir()
+    (runs / "bad" / "storage.url").write_bytes(content)
+    found = {study.name: study for study in live.overview()}
+    assert found["good"].state == "stopped"
+    assert "storage.url is damaged" in found["bad"].message
+
+
+def test_stored_values_of_another_form_are_an_answer_of_one_line(live, written):
+    study = written(trials=2)
+    engine = study.study._storage._backend.engine
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE trial_user_attributes SET value_json = '[1]' WHERE key = 'candidate'"
+        )
+    for _ in range(2):
+        with pytest.raises(UserError, match="of the stored study tiny is damaged"):
+            live.results("tiny")
+    assert "damaged" in live.overview()[0].message
+
+
+def test_who_asks_while_another_waits_for_a_storage_that_is_away_is_told_at_once(
+    live, written, runs, tmp_path, monkeypatch
+):
+    written("away", url=f"sqlite:///{tmp_path}/shared.db")
+    (runs / "away" / "storage.url").write_text("postgresql://x@127.0.0.1:1/x\n")
+    with pytest.raises(StorageAwayError):
+        live.results("away")
+    monkeypatch.setattr("search.service.reader.ASK_AGAIN_S", 0.0)
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def slow(*_, **__):
+        asked.set()
+        goes_on.wait(60)
+        raise UserError("it is still away")
+
+    monkeypatch.setattr("search.service.live.open_storage", slow)
+
+    def ask():
+        with pytest.raises(StorageAwayError):
+            live.results("away")
+
+    first = threading.Thread(target=ask)
+    first.start()
+    assert asked.wait(60)
+    try:
+        ask()
+    finally:
+        goes_on.set()
+        first.join()

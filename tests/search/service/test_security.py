@@ -2,9 +2,11 @@
 
 import json
 import stat
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from search.config import StudyConfig
 from search.errors import UserError
 from search.service.app import create_app
 from search.service.guards import COOKIE, RateLimit
@@ -95,6 +97,8 @@ def test_a_browser_logs_in_with_a_cookie_that_pages_cannot_read(locked, refused)
     wrong = locked.post("/login", data={"token": "guess"})
     assert (wrong.status_code, "Set-Cookie" in wrong.headers) == (401, False)
     fields = {"token": locked.token, "next": "/api/v1/studies"}
+    deep = locked.get("/studies/x?status=complete&page=2", headers=browser, follow_redirects=False)
+    assert "page=2" in parse_qs(urlsplit(deep.headers["location"]).query)["next"][0]
     done = locked.post("/login", data=fields, follow_redirects=False)
     assert done.headers["location"] == "/api/v1/studies"
     cookie = done.headers["set-cookie"]
@@ -187,6 +191,12 @@ def test_a_body_is_counted_while_it_comes(client, refused):
     refused(client.post("/api/v1/predict", content=b"", headers=model), 413)
 
 
+def test_what_was_sent_is_quoted_within_limits(client, submit, refused):
+    answer = submit(client, task="x" * 90_000)
+    refused(answer, 422, "no task called")
+    assert len(answer.text) < 2000
+
+
 def test_predictions_are_limited_a_client(client, refused):
     kind = {"Content-Type": "application/octet-stream"}
     answers = [client.post("/api/v1/predict", content=b"x", headers=kind) for _ in range(60)]
@@ -220,6 +230,7 @@ def test_a_limit_is_of_each_client_and_fills_again():
         (b"!!python/object/apply:os.system [id]", "YAML"),
         (b"a: !!binary aGk=", "bytes"),
         (b"a: 2020-01-01", "date"),
+        (b"a: !!bool x", "YAML"),
         (b"a: " + b"9" * 5000, ""),
         (b"1: 2", "name of a setting"),
         (b"- 1", "mapping"),
@@ -272,6 +283,30 @@ def test_a_study_names_no_files_but_those_it_may_read(
     assert list(runs.glob("tiny")) == []
 
 
+def settings_that_name_files(schema, defs, place=""):
+    """Every setting of a model's schema whose value is a path, by its place."""
+    for name, part in schema.get("properties", {}).items():
+        kinds = [part, *part.get("anyOf", [])]
+        if any(kind.get("format") == "path" for kind in kinds):
+            yield f"{place}{name}"
+        for kind in kinds:
+            inner = defs.get(kind.get("$ref", "").rpartition("/")[2], {})
+            yield from settings_that_name_files(inner, defs, f"{place}{name}.")
+
+
+def test_every_setting_that_names_a_file_is_known_to_the_intake():
+    schema = StudyConfig.model_json_schema()
+    found = set(settings_that_name_files(schema, schema["$defs"]))
+    assert found == {"data.root", "evaluation.lpips", "output"}  # Others: add them to `_files`.
+
+
+def test_nothing_is_made_in_a_data_root(serve, submit, refused, tmp_path):
+    (tmp_path / "data").mkdir()
+    client = serve(data_roots=(tmp_path / "data",))
+    refused(submit(client, data={"root": str(tmp_path / "data")}), 422, "sample data are made")
+    assert submit(client, data={"root": str(tmp_path / "runs" / "data" / "x")}).status_code == 201
+
+
 def test_a_study_may_read_its_data_root(serve, submit, tmp_path):
     (tmp_path / "data").mkdir()
     client = serve(data_roots=(tmp_path / "data",))
@@ -286,6 +321,8 @@ def test_a_study_may_read_its_data_root(serve, submit, tmp_path):
         ({"storage": "sqlite:////etc/x.db"}, "--allow-storage"),
         ({"runner": {"kind": "ray", "address": "10.0.0.1:6379"}}, "--allow-ray"),
         ({"workers": 200}, "--most-workers"),
+        ({"storage_wait_s": float("inf")}, "inf"),
+        ({"objective": {"max_runtime_ms": "inf"}}, "inf"),
         ({"name": "data"}, "sample data"),
         ({"name": "../x"}, "name"),
         ({"name": ".x"}, "name"),
