@@ -40,7 +40,7 @@ _PAN_S = 3
 
 def filled(runs: Path, trials: int) -> StudyConfig:
     """A study of so many complete trials, and the infeasible ones that go with them."""
-    config = study_config(trials, "random").model_copy(update={"output": runs, "name": "large"})
+    config = study_config(str(runs), trials, "random").model_copy(update={"name": "large"})
     create_or_resume(config)
     storage = open_storage(config.storage_url, create=False)
     study = optuna.load_study(study_name=config.name, storage=storage)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import textwrap
+from functools import lru_cache
 from typing import Any
 
 import plotly.graph_objects as go
@@ -83,6 +84,7 @@ def score_text(log2_score: float) -> str:
     return f"{2.0**log2_score:.4g}"
 
 
+@lru_cache(10_000)
 def trial_hover(trial: TrialRecord) -> str:
     """All that is known of a trial."""
     name = f"trial {trial.number}" + (f", {trial.baseline}" if trial.baseline else "")

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from optuna.storages import RDBStorage
-
 from search.config import StudyConfig, load_config
 from search.errors import UserError
 from search.study.database import sqlite_path
 from search.study.results import StudyResults
+from search.study.rows import RowStorage
 from search.study.storage import open_storage, url_of
 
 from .reader import Live as Live
@@ -64,7 +63,7 @@ class LiveStudies:
         self.runs = runs
         self._lock = threading.Lock()
         self._readers: dict[str, StudyReader] = {}
-        self._storages: dict[str, RDBStorage] = {}
+        self._storages: dict[str, RowStorage] = {}
         self._versions = itertools.count(1)  # Grows also over a study that is made anew.
 
     def names(self) -> list[str]:
@@ -130,7 +129,7 @@ class LiveStudies:
         with self._lock:
             return self._readers.setdefault(name, StudyReader(name, self._storage, self._versions))
 
-    def _storage(self, url: str) -> RDBStorage:
+    def _storage(self, url: str) -> RowStorage:
         """One for each database, so that many studies in one need one pool of connections."""
         path = sqlite_path(url)
         # A file that was deleted and made anew is another database.

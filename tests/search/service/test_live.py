@@ -4,13 +4,13 @@ import shutil
 import threading
 
 import pytest
-from optuna.storages import RDBStorage
 
 from search.errors import UserError
 from search.service.live import LiveStudies, StorageAwayError, UnknownStudyError
 from search.service.submission import Submission, write_submission
 from search.study.ownership import driver_lock, pid_here
 from search.study.results import read_results
+from search.study.rows import RowStorage
 
 
 @pytest.fixture(autouse=True)
@@ -59,14 +59,14 @@ def test_a_finished_trial_is_read_once(live, written, monkeypatch):
     study = written(trials=5)
     live.results("tiny")
     asked, read = study.begin(), []
-    original = RDBStorage._get_trials
+    original = RowStorage.trials_since
 
     def counted(self, *arguments):
         found = original(self, *arguments)
         read.append([trial.number for trial in found])
         return found
 
-    monkeypatch.setattr(RDBStorage, "_get_trials", counted)
+    monkeypatch.setattr(RowStorage, "trials_since", counted)
     live.results("tiny")
     live.results("tiny")
     study.end(*asked)
