@@ -25,7 +25,7 @@ TOP_SHARE = 0.25
 SHOWN = 12
 MOST_LINES = 300
 """Of complete trials: evenly spaced ones by rank where there are more."""
-MOST_COMPARED = 1_000
+MOST_COMPARED = 500
 
 _COLOURS = 8
 _SCALE = ["rgb(134,163,187)", "rgb(230,176,74)", "rgb(213,94,0)"]
@@ -102,7 +102,7 @@ def importances(results: StudyResults) -> dict[str, float]:
     choices = varied_choices(results)
     if len(results.complete) < MIN_TRIALS or not choices:
         return {}
-    # Evenly spaced by rank: the best quarter of many is found in a thousand as well.
+    # Evenly spaced by rank: the best quarter of many is found in five hundred as well.
     return _shares(tuple(evenly(results.complete, MOST_COMPARED)), tuple(choices))
 
 

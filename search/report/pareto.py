@@ -50,7 +50,7 @@ def pareto(results: StudyResults) -> go.Figure:
     """
     x_range, y_range = _extent(results)
     if x_range is None:
-        return empty("No candidate has been judged yet.")
+        return empty("No judged candidate to show.")
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.86, 0.14], vertical_spacing=0.03
     )
@@ -63,7 +63,7 @@ def pareto(results: StudyResults) -> go.Figure:
         figure.add_trace(go.Scatter(x=[], y=[], showlegend=False), row=1, col=1)
         figure.update_yaxes(showticklabels=False, row=1, col=1)
         figure.add_annotation(
-            text="no complete trial yet", xref="x domain", yref="y domain", x=0.5, y=0.5,
+            text="no complete trial to show", xref="x domain", yref="y domain", x=0.5, y=0.5,
             showarrow=False, font={"color": GRAY},
         )  # fmt: skip
     probed = any(trial.status == "probed" for trial in results.trials)

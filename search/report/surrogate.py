@@ -89,7 +89,8 @@ def _in_space(results: StudyResults) -> list[TrialRecord]:
     Published systems may be trials, too, and lie outside of it.
     """
     space = results.config.search_space()
-    return sorted((t for t in results.complete if _lies_in(t, space)), key=lambda t: t.number)
+    inside = [t for t in results.complete if t.baseline is None or _lies_in(t, space)]
+    return sorted(inside, key=lambda t: t.number)
 
 
 def _lies_in(trial: TrialRecord, space: SearchSpace) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,8 @@ class LiveStudies:
         self._lock = threading.Lock()
         self._readers: dict[str, StudyReader] = {}
         self._storages: dict[str, RowStorage] = {}
-        self._versions = itertools.count(1)  # Grows also over a study that is made anew.
+        # They grow also over a study that is made anew, and over another start of the server.
+        self._versions = itertools.count(time.time_ns() // 1_000_000)
 
     def names(self) -> list[str]:
         """Of all studies, in the order of the alphabet; those that wait to begin included."""

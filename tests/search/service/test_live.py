@@ -89,6 +89,13 @@ def test_a_study_that_is_made_anew_is_another(live, written, runs):
     assert after.version > before.version
 
 
+def test_a_server_that_starts_again_has_other_versions(live, written, runs):
+    written(trials=2)
+    # Else a page that was open meanwhile would take its own for the newest.
+    before = live.results("tiny").version
+    assert LiveStudies(runs).results("tiny").version > before
+
+
 def test_many_may_ask_at_once(live, written):
     study = written(trials=3)
     wrong = []

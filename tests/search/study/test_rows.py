@@ -35,7 +35,7 @@ def url(tmp_path):
     study.add_trial(
         optuna.trial.create_trial(
             values=[1.0, 2.0], intermediate_values={5: math.inf, 1: 0.5, 9: -math.inf},
-            params={"width": 8}, distributions={"width": IntDistribution(8, 64)},
+            params={"width": 8}, distributions={"width": IntDistribution(8, 64, log=True)},
         )
     )  # fmt: skip
     studies["other"].ask().set_user_attr("index", 0)
