@@ -18,7 +18,7 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, Select, bindparam, insert, inspect, or_, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, insert, inspect, or_, select
 
 Row = dict[str, Any]
 Stored = tuple[int, FrozenTrial]
@@ -153,7 +153,9 @@ def _intermediate_values(stored: Iterable[Stored]) -> Iterable[Row]:
 def _wanted(study_id: int, among: Collection[int], after: int) -> Select[tuple[int]]:
     trial_id = models.TrialModel.trial_id
     # Written into the statement: a database limits how many parameters one has.
-    listed = bindparam("among", sorted(among), expanding=True, literal_execute=True)
+    listed: BindParameter[int] = bindparam(
+        "among", sorted(among), expanding=True, literal_execute=True
+    )
     return select(trial_id).where(
         models.TrialModel.study_id == study_id, or_(trial_id > after, trial_id.in_(listed))
     )
