@@ -33,7 +33,7 @@ class RowStorage(RDBStorage):
     ) -> list[FrozenTrial]:
         """A study's trials whose ids are in `unfinished` or greater than `last`, by id.
 
-        With their user attributes, but without parameters and values: those are nine tenths of
+        With their user attributes, but without parameters and values: those are three quarters of
         all rows, and the attributes say the same. Raises KeyError where there is no such study.
         """
         return self._read(study_id, unfinished, last, [_USER_ATTRIBUTES])
