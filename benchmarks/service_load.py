@@ -39,7 +39,7 @@ DISTINCT = 1000
 
 
 def large_study(runs: Path, stored: int) -> None:
-    config = study_config(stored, "random").model_copy(update={"name": LARGE, "output": runs})
+    config = study_config(str(runs), stored, "random").model_copy(update={"name": LARGE})
     create_or_resume(config)
     storage = open_storage(config.storage_url, create=True)
     study = optuna.load_study(study_name=LARGE, storage=storage)

@@ -41,6 +41,9 @@ class Choice:
     values: tuple[Value, ...]
     when: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash((self.name, self.values))  # `when` has no hash.
+
     @property
     def step(self) -> int | None:
         """The step of an evenly spaced whole-number range of three or more values, else None."""

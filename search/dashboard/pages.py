@@ -6,6 +6,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -24,7 +25,7 @@ from .overview import overview_view
 from .query import compared_numbers
 from .reference import UnknownNameError, oracle_view, zoo_view
 from .replies import SAFE, forever, reply
-from .study import pareto_view, search_view, version_of
+from .study import pareto_view, search_view, seen_study
 from .trial import FILES, LOG, UnknownTrialError, compare_view, trial_of, trial_view
 from .view import View
 
@@ -32,6 +33,8 @@ JSON = "application/json"
 StudyPage = Literal["pareto", "search", "trial", "compare"]
 _DRAWN_KEPT = 64
 """Documents of figures, each of them for all who look at the same page."""
+_NOT_DRAWN = {"version", "selected", "sort", "page"}
+"""Parts of an address that change no figure."""
 
 
 def pages(studies: LiveStudies, *, api: str | None = None) -> APIRouter:
@@ -90,10 +93,10 @@ def pages(studies: LiveStudies, *, api: str | None = None) -> APIRouter:
             "trial": lambda: trial_view(studies, study, trial, api=api),
             "compare": lambda: compare_view(studies, study, compared_numbers(query)),
         }
-        now = version_of(studies, study)
+        now = seen_study(studies, study).version
         if version == now:
             return reply(request, _version_alone(now), JSON)
-        asked = [(name, value) for name, value in query.multi_items() if name != "version"]
+        asked = [pair for pair in query.multi_items() if pair[0] not in _NOT_DRAWN]
         page = f"{study}?{QueryParams(asked)}"
         return reply(request, drawn.figures(page, now, makers[view]), JSON)
 
@@ -143,21 +146,29 @@ class _Drawn:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._kept: OrderedDict[str, _Page] = OrderedDict()
 
     def figures(self, page: str, version: str, make: Callable[[], View]) -> str:
         with self._lock:
-            known, document = self._kept.get(page, ("", ""))
-        if known == version:
-            return document
-        # Where it grows meanwhile, the document says an older version: it is asked for again.
-        document = make().figures()
-        with self._lock:
-            self._kept[page] = version, document
+            kept = self._kept.setdefault(page, _Page())
             self._kept.move_to_end(page)
             while len(self._kept) > _DRAWN_KEPT:
                 self._kept.popitem(last=False)
-        return document
+        with kept.lock:  # Who comes while another draws it waits for that.
+            if kept.version != version:
+                view = make()
+                # It may have grown since it was asked.
+                kept.version, kept.document = view.version, view.figures()
+            return kept.document
+
+
+@dataclass
+class _Page:
+    """`document`: its figures as of `version`."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    version: str | None = None
+    document: str = ""
 
 
 class _Readable(APIRoute):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
@@ -65,6 +66,10 @@ class Filter:
             return results
         return replace(results, trials=tuple(t for t in results.trials if self._passes(t)))
 
+    def pages(self, count: int) -> int:
+        """How many pages so many trials fill."""
+        return max(1, math.ceil(count / PAGE_ROWS))
+
     def rows(self, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
         """This page's trials, in order."""
         ordered = sorted(trials, key=SORTS[self.sort][1])
@@ -75,7 +80,7 @@ class Filter:
         state = replace(self, **changed)  # type: ignore[arg-type]
         pairs: list[tuple[str, object]] = [("status", status) for status in state.statuses]
         for name, value in (("max_ms", state.max_ms), ("min_db", state.min_db)):
-            pairs += [(name, f"{value:g}")] if value is not None else []
+            pairs += [(name, f"{value:.12g}")] if value is not None else []
         pairs += [("text", state.text)] if state.text else []
         pairs += [("sort", state.sort)] if state.sort != "score" else []
         pairs += [("page", state.page)] if state.page > 1 else []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +17,7 @@ from search.report.notes import SELECTION_NOTE, data_note, published_note, runti
 from search.service.live import LiveStudies, StudyOverview
 from search.study.results import StudyResults
 
-from .query import COMPARED, PAGE_ROWS, SORTS, STATUSES, Filter
+from .query import COMPARED, SORTS, STATUSES, Filter
 from .view import Drawing, View
 
 _SEARCH_PANELS = (
@@ -28,15 +28,17 @@ _SEARCH_PANELS = (
 
 def pareto_view(studies: LiveStudies, name: str, query: QueryParams) -> View:
     """Quality against run time, and the table of trials; both show what passes the filter."""
-    results, study = study_of(studies, name)
+    seen = seen_study(studies, name)
+    results, study = seen.results, seen.overview
     shown = Filter.of(query)
     kept = shown.kept(results)
+    shown = replace(shown, page=min(shown.page, shown.pages(len(kept.trials))))
     drawings = {
         "pareto": panel_drawing("pareto", kept, height=600),
         "published": panel_drawing("published", results, height=600),
     }
     context = {
-        **study_context(study, "pareto"),
+        **seen.context("pareto"),
         "facts": Markup(markup.facts(results)),
         "winner": Markup(markup.winner(results)),
         "leaderboard": Markup(markup.leaderboard_html(results)),
@@ -44,7 +46,7 @@ def pareto_view(studies: LiveStudies, name: str, query: QueryParams) -> View:
         "filter": shown,
         "rows": shown.rows(kept.trials),
         "matching": len(kept.trials),
-        "pages": max(1, math.ceil(len(kept.trials) / PAGE_ROWS)),
+        "pages": shown.pages(len(kept.trials)),
         "front": {trial.number for trial in kept.pareto_front()},
         "statuses": [s for s in STATUSES if s in study.counts or s in shown.statuses],
         "sorts": {key: words for key, (words, _) in SORTS.items()},
@@ -54,31 +56,37 @@ def pareto_view(studies: LiveStudies, name: str, query: QueryParams) -> View:
         ],
     }  # fmt: skip
     url = live_url(name, "pareto", query)
-    return View("pareto.html", name, version_of(studies, name), context, drawings, url, live=True)
+    return View("pareto.html", name, seen.version, context, drawings, url, live=True)
 
 
 def search_view(studies: LiveStudies, name: str) -> View:
     """How the search went, and what its good candidates have in common."""
-    results, study = study_of(studies, name)
-    drawings = {panel: panel_drawing(panel, results) for panel in _SEARCH_PANELS}
-    context = study_context(study, "search")
+    seen = seen_study(studies, name)
+    drawings = {panel: panel_drawing(panel, seen.results) for panel in _SEARCH_PANELS}
     title, url = f"Search of {name}", live_url(name, "search")
-    return View("search.html", title, version_of(studies, name), context, drawings, url, live=True)
+    context = seen.context("search")
+    return View("search.html", title, seen.version, context, drawings, url, live=True)
 
 
-def study_of(studies: LiveStudies, name: str) -> tuple[StudyResults, StudyOverview]:
+@dataclass(frozen=True)
+class SeenStudy:
+    """A study at one moment. `version` is another one where anything else is."""
+
+    results: StudyResults
+    overview: StudyOverview
+    version: str
+
+    def context(self, tab: str) -> dict[str, Any]:
+        """What the head of each page of a study shows."""
+        return {"study": self.overview, "tab": tab}
+
+
+def seen_study(studies: LiveStudies, name: str) -> SeenStudy:
     """What a study's pages are made of. Raises UserError where there is no such study."""
-    return studies.results(name).results, studies.summary(name)
-
-
-def version_of(studies: LiveStudies, name: str) -> str:
-    """Changes with what was found, and with who runs the study."""
-    return f"{studies.results(name).version}-{studies.summary(name).state}"
-
-
-def study_context(study: StudyOverview, tab: str) -> dict[str, Any]:
-    """What the head of each page of a study shows."""
-    return {"study": study, "tab": tab}
+    # The results first: where it grows meanwhile, the version is that of what is shown.
+    live = studies.results(name)
+    overview = studies.summary(name)
+    return SeenStudy(live.results, overview, f"{live.version}-{overview.state}")
 
 
 def live_url(name: str, view: str, query: QueryParams | Mapping[str, object] | None = None) -> str:

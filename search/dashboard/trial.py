@@ -20,7 +20,7 @@ from search.service.live import LiveStudies, UnknownStudyError
 from search.study.directories import trial_directory
 from search.study.results import StudyResults, TrialRecord
 
-from .study import live_url, study_context, study_of, version_of
+from .study import live_url, seen_study
 from .view import Drawing, View
 
 LOG = "log.txt"
@@ -37,11 +37,12 @@ class UnknownTrialError(UnknownStudyError):
 def trial_view(studies: LiveStudies, name: str, number: int, *, api: str | None) -> View:
     """All that is known of one trial. `api`: where an export is asked for, None where nobody
     exports."""
-    results, study = study_of(studies, name)
+    seen = seen_study(studies, name)
+    results = seen.results
     trial = trial_of(results, number)
     finalist = next((f for f in results.finalists() if f.architecture == trial.architecture), None)
     context = {
-        **study_context(study, "trial"),
+        **seen.context("trial"),
         "trial": trial,
         "finalist": finalist,
         "choices": _choices([trial]),
@@ -58,16 +59,17 @@ def trial_view(studies: LiveStudies, name: str, number: int, *, api: str | None)
     url = live_url(name, "trial", {"trial": number})
     title = f"Trial {number} of {name}"
     drawings = _trial_drawings(results, trial)
-    return View("trial.html", title, version_of(studies, name), context, drawings, url, live=True)
+    return View("trial.html", title, seen.version, context, drawings, url, live=True)
 
 
 def compare_view(studies: LiveStudies, name: str, numbers: Sequence[int]) -> View:
     """Two to five trials side by side."""
-    results, study = study_of(studies, name)
+    seen = seen_study(studies, name)
+    results = seen.results
     trials = [trial_of(results, number) for number in numbers]
     pictures = [(trial, _pictures(results, trial)) for trial in trials]
     context = {
-        **study_context(study, "compare"),
+        **seen.context("compare"),
         "trials": trials,
         "choices": _choices(trials),
         "pictures": [(trial, found) for trial, found in pictures if found],
@@ -78,7 +80,7 @@ def compare_view(studies: LiveStudies, name: str, numbers: Sequence[int]) -> Vie
     url = live_url(name, "compare", {"trials": ",".join(map(str, numbers))})
     title = f"Trials {', '.join(map(str, numbers))} of {name}"
     drawings = _compare_drawings(results, trials)
-    return View("compare.html", title, version_of(studies, name), context, drawings, url, live=True)
+    return View("compare.html", title, seen.version, context, drawings, url, live=True)
 
 
 def trial_of(results: StudyResults, number: int) -> TrialRecord:

@@ -25,14 +25,20 @@ def hypervolume(points: Iterable[Point], reference: Point) -> float:
 
 def hypervolume_history(points: Sequence[Point], reference: Point) -> list[float]:
     """The hypervolume of the first 1, 2, ..., n points."""
-    return [hypervolume(front, reference) for front in front_history(points)]
+    areas: list[float] = []
+    last: list[Point] | None = None
+    for front in front_history(points):
+        areas.append(areas[-1] if front is last else hypervolume(front, reference))
+        last = front
+    return areas
 
 
 def front_history(points: Iterable[Point]) -> Iterator[list[Point]]:
-    """The Pareto front of the first 1, 2, ..., n points, by cost."""
+    """The Pareto front of the first 1, 2, ..., n points, by cost; the same list while it stays."""
     front: list[Point] = []
     for point in points:
-        front = _front([*front, point])
+        if not any(cost <= point[0] and value >= point[1] for cost, value in front):
+            front = _front([*front, point])
         yield front
 
 

@@ -50,7 +50,7 @@ def pareto(results: StudyResults) -> go.Figure:
     """
     x_range, y_range = _extent(results)
     if x_range is None:
-        return empty("No candidate has been judged yet.")
+        return empty("No judged candidate to show.")
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.86, 0.14], vertical_spacing=0.03
     )
@@ -63,7 +63,7 @@ def pareto(results: StudyResults) -> go.Figure:
         figure.add_trace(go.Scatter(x=[], y=[], showlegend=False), row=1, col=1)
         figure.update_yaxes(showticklabels=False, row=1, col=1)
         figure.add_annotation(
-            text="no complete trial yet", xref="x domain", yref="y domain", x=0.5, y=0.5,
+            text="no complete trial to show", xref="x domain", yref="y domain", x=0.5, y=0.5,
             showarrow=False, font={"color": GRAY},
         )  # fmt: skip
     probed = any(trial.status == "probed" for trial in results.trials)
@@ -92,7 +92,7 @@ def _search_traces(results: StudyResults) -> list[go.Scatter]:
     budget = search_budget(results)
     front = [_at(trial) for trial in results.pareto_front()]
     # Best first, so that of many trials in one place the best is the one that is drawn.
-    shown = one_a_cell(ours, lambda t: (math.log(_at(t)[0]), _at(t)[1]))
+    shown = one_a_cell(ours, lambda t: (math.log(_runtime_ms(t)), t.psnr_db or 0.0))
     name = f"trials ({budget}{drawn_note(len(shown), len(ours))})"
     traces = [_trials_trace(shown, name, "circle", STATUS_COLOURS["complete"])]
     if published_systems:
@@ -233,7 +233,8 @@ def _extent(results: StudyResults) -> tuple[Range | None, Range | None]:
     runtimes = [e.runtime_ms for e in judged]
     for known in (f.estimate for f in finalists):
         runtimes += [known.low_ms, known.high_ms]
-    psnrs = [_at(t)[1] for t in results.complete] + [p for f in finalists for p in f.psnrs_db]
+    psnrs = [t.psnr_db for t in results.complete if t.psnr_db is not None]
+    psnrs += [p for f in finalists for p in f.psnrs_db]
     return (padded_log(runtimes) if runtimes else None), (padded(psnrs) if psnrs else None)
 
 

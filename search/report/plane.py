@@ -74,7 +74,7 @@ def runtime_axis(figure: go.Figure, x_range: Range, title: str, **where: int) ->
 
 
 def log_axis(values: Range) -> dict[str, Any]:
-    """Settings of a logarithmic axis over `values`, with ticks at 1, 2 and 5."""
+    """Settings of a logarithmic axis over `values`, with few ticks."""
     ticks = log_ticks(*values)
     return {
         "type": "log",
@@ -87,7 +87,7 @@ def log_axis(values: Range) -> dict[str, Any]:
 def padded_log(values: Sequence[float]) -> Range:
     """A range around positive `values` for a logarithmic axis."""
     span = max(values) / min(values)
-    # Half a decade at least, which always holds a tick of 1, 2 or 5.
+    # Half a decade at least, which always holds two ticks.
     margin = max(1.15, span**0.06, (10**0.5 / span) ** 0.5)
     return min(values) / margin, max(values) * margin
 

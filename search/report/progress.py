@@ -158,6 +158,7 @@ def compared_curves(curves: Sequence[tuple[str, Curve]]) -> go.Figure:
         ]
     )  # fmt: skip
     style(figure, height=360, xaxis_title="training step", yaxis_title="PSNR, dB")
+    figure.update_xaxes(rangemode="tozero")  # A training without rungs is a single point.
     return figure.update_layout(showlegend=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -56,8 +57,8 @@ def leaderboard(results: StudyResults, trials: int = 10) -> list[LeaderRow]:
     rows = [_of_finalist(results, rank, f) for rank, f in enumerate(finalists, start=1)]
     in_finals = {f.architecture for f in finalists}
     ranked = enumerate(results.complete, start=1)
-    others = [(rank, t) for rank, t in ranked if t.architecture not in in_finals]
-    return rows + [_of_trial(results, rank, t) for rank, t in others[:trials]]
+    others = ((rank, t) for rank, t in ranked if t.architecture not in in_finals)
+    return rows + [_of_trial(results, rank, t) for rank, t in itertools.islice(others, trials)]
 
 
 def pareto_rows(results: StudyResults) -> list[LeaderRow]:

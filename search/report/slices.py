@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from search.study.results import StudyResults
+from spaces.architecture import Value
 
 from .choices import importances, value_name, varied_choices
 from .style import BLUE, empty, escape, style
@@ -33,8 +35,11 @@ def slices(results: StudyResults) -> go.Figure:
         subplot_titles=[escape(name.replace("_", " ")) for name in names],
         vertical_spacing=min(0.12, 0.4 / rows), horizontal_spacing=0.03,
     )  # fmt: skip
+    known = [
+        (t.architecture.choices, t.log2_score or 0.0) for t in results.complete if t.architecture
+    ]
     for place, name in enumerate(names):
-        box = _boxes(results, name, list(varied[name].values))
+        box = _boxes(known, name, varied[name].values)
         figure.add_trace(box, row=place // COLUMNS + 1, col=place % COLUMNS + 1)
     style(figure, height=60 + 200 * rows, showlegend=False)
     figure.update_layout(margin={"t": 40})
@@ -43,11 +48,14 @@ def slices(results: StudyResults) -> go.Figure:
     return figure
 
 
-def _boxes(results: StudyResults, name: str, values: list[object]) -> go.Box:
-    scores: dict[object, list[float]] = defaultdict(list)
-    for trial in results.complete:
-        if trial.architecture and name in trial.architecture.choices:
-            scores[trial.architecture.choices[name]].append(trial.log2_score or 0.0)
+def _boxes(
+    known: Sequence[tuple[Mapping[str, Value], float]], name: str, values: Sequence[Value]
+) -> go.Box:
+    """Of the scores beside the choices that came with them."""
+    scores: dict[Value, list[float]] = defaultdict(list)
+    for chosen, score in known:
+        if name in chosen:
+            scores[chosen[name]].append(score)
     seen = [value for value in values if value in scores]
     quantiles = np.array([np.quantile(scores[value], (0, 0.25, 0.5, 0.75, 1)) for value in seen])
     lowest, q1, median, q3, highest = quantiles.T.tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import textwrap
+from functools import lru_cache
 from typing import Any
 
 import plotly.graph_objects as go
@@ -83,6 +84,7 @@ def score_text(log2_score: float) -> str:
     return f"{2.0**log2_score:.4g}"
 
 
+@lru_cache(10_000)
 def trial_hover(trial: TrialRecord) -> str:
     """All that is known of a trial."""
     name = f"trial {trial.number}" + (f", {trial.baseline}" if trial.baseline else "")
@@ -126,8 +128,15 @@ def runtime_text(runtime_ms: float, low_ms: float, high_ms: float) -> str:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """1-2-5 values within [low, high], both positive; thinned to powers of ten if many."""
+    """1-2-5 values within [low, high], both positive; of all digits where they are fewer than two,
+    powers of ten where they are many."""
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    values = [digit * 10.0**e for e in exponents for digit in (1, 2, 5)]
-    inside = [v for v in values if low <= v <= high]
-    return inside if len(inside) <= 10 else [v for v in inside if math.log10(v) % 1 == 0]
+
+    def ticks(*digits: int) -> list[float]:
+        values = [digit * 10.0**e for e in exponents for digit in digits]
+        return [value for value in values if low <= value <= high]
+
+    usual = ticks(1, 2, 5)
+    if len(usual) < 2:
+        return ticks(*range(1, 10))
+    return usual if len(usual) <= 10 else ticks(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import plotly.graph_objects as go
@@ -30,14 +31,13 @@ def surrogate_errors(results: StudyResults) -> go.Figure:
     trials = _in_space(results)
     if len(trials) <= FEWEST:
         return empty(f"The surrogate needs more than {FEWEST} complete trials.")
+    space = results.config.search_space()
     foretold, errors_db, plain_db = [], [], []
-    for known, block in _blocks(trials, results.config.search_space()):
-        expected = expected_psnr(known, [o.priced for _, o in block])
-        mean = float(np.mean([o.psnr_db for o in known]))
-        for (trial, observation), psnr_db in zip(block, expected.tolist(), strict=True):
-            foretold.append(trial.number)
-            errors_db.append(observation.psnr_db - psnr_db)
-            plain_db.append(observation.psnr_db - mean)
+    for known, block in _blocks(trials):
+        foretold += [trial.number for trial in block]
+        of_surrogate, of_mean = _errors_db(known, block, space)
+        errors_db += of_surrogate
+        plain_db += of_mean
     figure = go.Figure(
         go.Scatter(
             x=foretold, y=errors_db, mode="markers", customdata=foretold,
@@ -57,21 +57,30 @@ def surrogate_errors(results: StudyResults) -> go.Figure:
     )  # fmt: skip
 
 
-Known = tuple[TrialRecord, Observation]
+Trials = tuple[TrialRecord, ...]
 
 
-def _blocks(
-    trials: Sequence[TrialRecord], space: SearchSpace
-) -> list[tuple[list[Observation], list[Known]]]:
+def _blocks(trials: Sequence[TrialRecord]) -> list[tuple[Trials, Trials]]:
     """What was known, and what came then, for each of the blocks."""
-    seen = [(trial, _observation(trial, space)) for trial in trials]
     ends = [FEWEST]
-    while ends[-1] < len(seen):
-        ends.append(min(ends[-1] * BLOCK, len(seen)))
+    while ends[-1] < len(trials):
+        ends.append(min(ends[-1] * BLOCK, len(trials)))
     return [
-        ([o for _, o in seen[:begin]], seen[begin:end][:MOST_FORETOLD])
+        (tuple(trials[:begin]), tuple(trials[begin:end][:MOST_FORETOLD]))
         for begin, end in itertools.pairwise(ends)
     ]
+
+
+@lru_cache(64)  # As a study grows only its last block does.
+def _errors_db(known: Trials, block: Trials, space: SearchSpace) -> tuple[list[float], list[float]]:
+    """Of the surrogate that was given `known`, and of the mean of `known`, for each of `block`."""
+    expected = expected_psnr(
+        [_observation(trial, space) for trial in known],
+        [_observation(trial, space).priced for trial in block],
+    )
+    measured = np.array([trial.psnr_db for trial in block])
+    mean = np.mean([trial.psnr_db for trial in known])
+    return (measured - expected).tolist(), (measured - mean).tolist()
 
 
 def _in_space(results: StudyResults) -> list[TrialRecord]:
@@ -80,7 +89,8 @@ def _in_space(results: StudyResults) -> list[TrialRecord]:
     Published systems may be trials, too, and lie outside of it.
     """
     space = results.config.search_space()
-    return sorted((t for t in results.complete if _lies_in(t, space)), key=lambda t: t.number)
+    inside = [t for t in results.complete if t.baseline is None or _lies_in(t, space)]
+    return sorted(inside, key=lambda t: t.number)
 
 
 def _lies_in(trial: TrialRecord, space: SearchSpace) -> bool:

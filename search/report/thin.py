@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
+
+import numpy as np
 
 from search.data.sample import evenly_spaced
 
@@ -24,15 +25,12 @@ def one_a_cell(items: Sequence[Item], at: Callable[[Item], Place]) -> list[Item]
     """
     if len(items) <= MOST_MARKS:
         return list(items)
-    places = [at(item) for item in items]
-    columns, rows = (
-        _cells(values, count)
-        for values, count in zip(zip(*places, strict=True), CELLS, strict=True)
-    )
-    first: dict[tuple[int, int], Item] = {}
-    for cell, item in zip(zip(columns, rows, strict=True), items, strict=True):
-        first.setdefault(cell, item)
-    return list(first.values())
+    places = np.array([at(item) for item in items])
+    low, high = places.min(axis=0), places.max(axis=0)
+    width = np.where(high > low, (high - low) / CELLS, np.inf)
+    columns, rows = np.minimum((places - low) / width, np.array(CELLS) - 1).astype(int).T
+    _, first = np.unique(columns * CELLS[1] + rows, return_index=True)
+    return [items[index] for index in sorted(first.tolist())]
 
 
 def evenly(items: Sequence[Item], most: int) -> list[Item]:
@@ -43,10 +41,3 @@ def evenly(items: Sequence[Item], most: int) -> list[Item]:
 def drawn_note(shown: int, all_of_them: int) -> str:
     """For a legend: ", 900 of 10,000 drawn"; nothing where all are."""
     return "" if shown == all_of_them else f", {shown:,} of {all_of_them:,} drawn"
-
-
-def _cells(values: Iterable[float], count: int) -> list[int]:
-    known = list(values)
-    low, high = min(known), max(known)
-    width = (high - low) / count or math.inf
-    return [min(int((value - low) / width), count - 1) for value in known]

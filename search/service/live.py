@@ -5,17 +5,17 @@ from __future__ import annotations
 import itertools
 import re
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from optuna.storages import RDBStorage
-
 from search.config import StudyConfig, load_config
 from search.errors import UserError
 from search.study.database import sqlite_path
 from search.study.results import StudyResults
+from search.study.rows import RowStorage
 from search.study.storage import holds_study, open_storage
 
 from .reader import Live as Live
@@ -64,8 +64,9 @@ class LiveStudies:
         self.runs = runs
         self._lock = threading.Lock()
         self._readers: dict[str, StudyReader] = {}
-        self._storages: dict[str, RDBStorage] = {}
-        self._versions = itertools.count(1)  # Grows also over a study that is made anew.
+        self._storages: dict[str, RowStorage] = {}
+        # They grow also over a study that is made anew, and over another start of the server.
+        self._versions = itertools.count(time.time_ns() // 1_000_000)
 
     def names(self) -> list[str]:
         """Of all studies, in the order of the alphabet; those that wait to begin included."""
@@ -130,7 +131,7 @@ class LiveStudies:
         with self._lock:
             return self._readers.setdefault(name, StudyReader(name, self._storage, self._versions))
 
-    def _storage(self, url: str) -> RDBStorage:
+    def _storage(self, url: str) -> RowStorage:
         """One for each database, so that many studies in one need one pool of connections."""
         path = sqlite_path(url)
         # A file that was deleted and made anew is another database.

@@ -15,13 +15,13 @@ from typing import Any
 
 import optuna
 import sqlalchemy
-from optuna.storages import RDBStorage
 
 from search.config import StudyConfig, load_config, parse_config
 from search.errors import UserError
 from search.study.database import first_line, shown, sqlite_path
 from search.study.ownership import claimant_of, driver_lock_file, holder_of, sqlite_lock_file
 from search.study.results import StudyResults, TrialRecord, read_finals, read_trial
+from search.study.rows import RowStorage
 from search.study.storage import CONFIG, url_of
 
 from .submission import STUDY_FILE
@@ -73,7 +73,7 @@ class StudyReader:
     """
 
     def __init__(
-        self, name: str, storage_of: Callable[[str], RDBStorage], versions: Iterator[int]
+        self, name: str, storage_of: Callable[[str], RowStorage], versions: Iterator[int]
     ) -> None:
         self.name = name
         self._storage_of, self._versions = storage_of, versions
@@ -85,7 +85,7 @@ class StudyReader:
         self._url: str | None = None
         self._start(None)
 
-    def _start(self, storage: RDBStorage | None) -> None:
+    def _start(self, storage: RowStorage | None) -> None:
         """Read `storage` from its beginning."""
         self._storage = storage
         self._changed = True
@@ -170,7 +170,7 @@ class StudyReader:
                 finals = read_finals(self._attrs)
             self._found(StudyResults(self._config, tuple(self._records), finals))
 
-    def _opened(self, url: str) -> RDBStorage:
+    def _opened(self, url: str) -> RowStorage:
         try:
             return self._storage_of(url)
         except (UserError, OSError) as error:
@@ -189,7 +189,7 @@ class StudyReader:
         self._live = Live(results, next(self._versions))
         self._changed = False
 
-    def _read_attrs(self, storage: RDBStorage, directory: Path) -> bool:
+    def _read_attrs(self, storage: RowStorage, directory: Path) -> bool:
         if self._study_id is None:
             self._study_id = storage.get_study_id_from_name(self.name)
         attrs = storage.get_study_user_attrs(self._study_id)
@@ -206,14 +206,12 @@ class StudyReader:
         self._attrs = attrs
         return True
 
-    def _read_trials(self, storage: RDBStorage) -> bool:
+    def _read_trials(self, storage: RowStorage) -> bool:
         """What is new, and what had not ended; as Optuna's own cache does, but saying whether
         anything changed, and without going through all trials."""
         assert self._study_id is not None
         changed = False
-        for trial in storage._get_trials(
-            self._study_id, None, self._unfinished, self._last_finished
-        ):
+        for trial in storage.trials_since(self._study_id, self._unfinished, self._last_finished):
             if trial.state.is_finished():
                 self._unfinished.discard(trial._trial_id)
                 self._last_finished = max(self._last_finished, trial._trial_id)

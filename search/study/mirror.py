@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from optuna.distributions import BaseDistribution
-from optuna.storages import InMemoryStorage, RDBStorage
+from optuna.storages import InMemoryStorage
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.study import StudyDirection
@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import UserError
 
-from .rows import insert_trials
+from .rows import RowStorage, insert_trials
 
 Attributes = Literal["user", "system"]
 
@@ -42,7 +42,7 @@ class _Stored:
         )
 
 
-class NumberedStorage(RDBStorage):
+class NumberedStorage(RowStorage):
     """A database in which a new trial is made under the number that it has in memory, once.
 
     Where a connection breaks, Optuna itself would make it again, though it may be there by then.

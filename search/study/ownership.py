@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import socket
-import time
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -153,7 +153,7 @@ def _locked(lock: TextIO) -> bool:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            time.sleep(wait_s)
+            threading.Event().wait(wait_s)  # As Patience waits.
         else:
             return True
     return False

@@ -66,6 +66,10 @@ class TrialRecord:
     probes: ProbeValues = field(default_factory=dict)
     weights_sha256: str | None = None
 
+    def __hash__(self) -> int:
+        # Enough to tell a study's trials apart; the dictionaries have none.
+        return hash(self.number)
+
 
 @dataclass(frozen=True)
 class FinalRun:
@@ -141,6 +145,10 @@ class StudyResults:
 
     def pareto_front(self) -> tuple[TrialRecord, ...]:
         """Complete trials that no other beats in both PSNR and run time, fastest first."""
+        return self._front
+
+    @cached_property
+    def _front(self) -> tuple[TrialRecord, ...]:
         front: list[TrialRecord] = []
         best_psnr = float("-inf")
         for trial in sorted(self.complete, key=_by_runtime):
@@ -155,6 +163,10 @@ class StudyResults:
 
         Runs of another length, from before `finals.steps` was changed, do not compare.
         """
+        return self._finalists
+
+    @cached_property
+    def _finalists(self) -> tuple[Finalist, ...]:
         log2_c = self.config.task_facts.log2_c
         finals = self.config.finals
         groups: dict[Architecture, list[FinalRun]] = {}

@@ -41,6 +41,7 @@ from .mirror import MirroredStorage, NumberedStorage
 from .observer import Observer
 from .ownership import DRIVER, Claim, sqlite_lock
 from .patience import Patience
+from .rows import RowStorage
 
 Flush = Callable[[], None]
 """Writes what has changed in a study since the last time."""
@@ -73,7 +74,7 @@ def quiet_optuna() -> None:
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 
-def open_storage(url: str, *, create: bool) -> RDBStorage:
+def open_storage(url: str, *, create: bool) -> RowStorage:
     """An Optuna storage. SQLite runs in WAL mode, where readers never block the driver.
 
     Raises UserError where it cannot be opened, or is absent and not to be created.
@@ -85,7 +86,7 @@ def open_storage(url: str, *, create: bool) -> RDBStorage:
     try:
         # Optuna raises on, but also logs, a failure to connect; one of the two is enough.
         with _silenced("optuna"), _alone_making_tables(url, create):
-            storage = RDBStorage(driver_url(url), engine_kwargs=engine_options(url))
+            storage = RowStorage(driver_url(url), engine_kwargs=engine_options(url))
     except _CANNOT_OPEN as error:
         raise cannot_open(url, error) from None
     if path is not None:

@@ -3,7 +3,7 @@
 const form = document.getElementById("compare");
 const most = Number(form?.dataset.most);
 const state = form?.querySelector("output");
-let chosen = new Set(numbersIn(new URL(location.href).searchParams.get("selected")));
+let chosen = new Set(numbersIn(new URL(location.href).searchParams.get("selected")).slice(0, most));
 let offered = 0;
 
 export function watchSelection() {
@@ -13,6 +13,9 @@ export function watchSelection() {
       if (number === undefined) return;
       if (event.target.checked) choose([...chosen, Number(number)]);
       else choose([...chosen].filter((other) => other !== Number(number)));
+    });
+    document.getElementById("filter").addEventListener("formdata", (event) => {
+      if (chosen.size) event.formData.set("selected", [...chosen].join(","));
     });
     form.querySelector("[data-clear]").addEventListener("click", () => choose([]));
     form.addEventListener("submit", (event) => {
@@ -59,17 +62,25 @@ function choose(numbers) {
   const distinct = [...new Set(numbers)];
   offered = distinct.length;
   chosen = new Set(distinct.slice(0, most));
-  const url = new URL(location.href);
+  history.replaceState(null, "", withChosen(location.href));
+  show();
+}
+
+function withChosen(address) {
+  const url = new URL(address);
   if (chosen.size) url.searchParams.set("selected", [...chosen].join(","));
   else url.searchParams.delete("selected");
-  history.replaceState(null, "", url.href.replaceAll("%2C", ","));
-  show();
+  return url.href.replaceAll("%2C", ",");
 }
 
 function show() {
   if (!form) return;
   document.querySelectorAll("[data-trial]").forEach((box) => {
     box.checked = chosen.has(Number(box.dataset.trial));
+  });
+  // Another page of the table, or another filter, keeps what is chosen.
+  document.querySelectorAll("[data-keeps]").forEach((link) => {
+    link.href = withChosen(link.href);
   });
   const names = [...chosen].join(", ");
   const left = offered > most ? ` (${most} of the ${offered} chosen)` : "";

@@ -46,11 +46,11 @@ def client(finished_runs):
 
 @pytest.fixture
 def serve():
-    """serve(runs) -> the address of a dashboard that listens until the end of the test."""
+    """serve(app) -> the address at which it listens until the end of the test."""
     running = []
 
-    def start(runs):
-        server, thread = _started(runs)
+    def start(app):
+        server, thread = _started(app)
         running.append((server, thread))
         port = server.servers[0].sockets[0].getsockname()[1]
         return f"http://127.0.0.1:{port}"
@@ -61,11 +61,8 @@ def serve():
         thread.join()
 
 
-def _started(runs):
-    config = uvicorn.Config(
-        dashboard(LiveStudies(runs)), port=0, log_level="warning", lifespan="off"
-    )
-    server = uvicorn.Server(config)
+def _started(app):
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -77,7 +74,7 @@ def _started(runs):
 @pytest.fixture
 def address(finished_runs, serve):
     """Of the finished study's dashboard."""
-    return serve(finished_runs)
+    return serve(dashboard(LiveStudies(finished_runs)))
 
 
 @pytest.fixture(scope="session")
@@ -94,18 +91,24 @@ def browser():
 
 @pytest.fixture
 def new_page(browser, serve):
-    """new_page(**options of the context) -> a page; what it complains of fails the test.
+    """new_page(**options of the context) -> a page; what it complains of fails the test, but for
+    texts with `but` in them.
 
     It needs `serve`, so that pages are closed before what they ask.
     """
     contexts, complaints = [], []
 
-    def make(**options):
+    def make(but="\0", **options):
         context = browser.new_context(**options)
         context.set_default_timeout(60_000)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda m: m.type in ("error", "warning") and complaints.append(m.text))
+        page.on(
+            "console",
+            lambda m: (
+                m.type in ("error", "warning") and but not in m.text and complaints.append(m.text)
+            ),
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
         return page

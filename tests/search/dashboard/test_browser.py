@@ -6,7 +6,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from optuna.trial import TrialState
 
+from search.artifacts import WEIGHTS
+from search.dashboard.app import dashboard
+from search.service.app import create_app
 from search.service.live import LiveStudies
+from search.service.settings import Settings
 from search.study.storage import load_study, url_of
 
 PATHS = (
@@ -14,7 +18,7 @@ PATHS = (
     "/studies/tiny",
     "/studies/tiny/search",
     "/studies/tiny/trials/{best}",
-    "/studies/tiny/compare?trials={best},0",
+    "/studies/tiny/compare?trials={best},{other}",
     "/oracle",
     "/zoo",
 )
@@ -26,9 +30,11 @@ PHONE = {
 }
 
 
-@pytest.fixture
-def best(finished_runs):
-    return LiveStudies(finished_runs).results("tiny").results.best.number
+@pytest.fixture(scope="session")
+def two_best(finished_runs):
+    """The numbers of two trials."""
+    best, other, *_ = LiveStudies(finished_runs).results("tiny").results.complete
+    return best.number, other.number
 
 
 def open_drawn(page, url):
@@ -45,16 +51,17 @@ def serious(page):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_page_draws_all_on_a_phone_and_anyone_can_read_it(new_page, address, best, path):
+def test_a_page_draws_all_on_a_phone_and_anyone_can_read_it(new_page, address, two_best, path):
     page = new_page(**PHONE)
-    open_drawn(page, address + path.format(best=best))
+    best, other = two_best
+    open_drawn(page, address + path.format(best=best, other=other))
     assert page.locator(".js-plotly-plot").count() == page.locator("[data-figure]").count()
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
     assert serious(page) == []
 
 
-def test_from_the_list_to_a_trial_by_clicking(new_page, address, best):
-    page = new_page()
+def test_from_the_list_to_a_trial_by_clicking(new_page, address, two_best):
+    page, best = new_page(), two_best[0]
     open_drawn(page, address)
     page.get_by_role("link", name="tiny").click()
     page.wait_for_selector("#plot-pareto .point")
@@ -83,18 +90,29 @@ def test_the_filter_is_in_the_address(new_page, address):
     assert page.locator(".trials tbody tr").count() == 0
 
 
-def test_trials_are_chosen_and_compared(new_page, address, best):
-    page = new_page()
+def test_trials_are_chosen_and_compared(new_page, address, two_best):
+    page, (best, other) = new_page(), two_best
     open_drawn(page, f"{address}/studies/tiny")
     page.get_by_label(f"Compare trial {best}", exact=True).check()
     assert page.get_by_role("button", name="Compare").is_disabled()
-    page.get_by_label("Compare trial 0", exact=True).check()
-    assert page.url.endswith(f"?selected={best},0")
-    page.reload()
+    page.get_by_label(f"Compare trial {other}", exact=True).check()
+    assert page.url.endswith(f"?selected={best},{other}")
+    # Another filter keeps them, and so does its way back.
+    page.get_by_label("complete").check()
+    page.wait_for_url(f"**/studies/tiny?status=complete&selected={best}%2C{other}")
+    page.get_by_role("link", name="All trials").click()
+    page.wait_for_url(f"**/studies/tiny?selected={best},{other}")
     page.wait_for_selector(".waiting", state="detached")
-    assert page.get_by_label("Compare trial 0", exact=True).is_checked()
+    assert page.get_by_label(f"Compare trial {other}", exact=True).is_checked()
     page.get_by_role("button", name="Compare").click()
-    page.wait_for_url(f"**/studies/tiny/compare?trials={best},0")
+    page.wait_for_url(f"**/studies/tiny/compare?trials={best},{other}")
+
+
+def test_a_link_with_too_many_trials_chooses_the_first(new_page, address):
+    page = new_page()
+    page.goto(f"{address}/studies/tiny?selected=0,1,2,3,4,5,6")
+    page.wait_for_selector("output:text('Trials 0, 1, 2, 3, 4')")
+    assert page.get_by_role("button", name="Compare").is_enabled()
 
 
 def test_a_box_in_the_plot_chooses_what_is_in_it(new_page, address):
@@ -110,9 +128,9 @@ def test_a_box_in_the_plot_chooses_what_is_in_it(new_page, address):
     assert page.get_by_role("button", name="Compare").is_enabled()
 
 
-def test_the_slider_shows_one_picture_over_the_other(new_page, address, best):
+def test_the_slider_shows_one_picture_over_the_other(new_page, address, two_best):
     page = new_page()
-    open_drawn(page, f"{address}/studies/tiny/trials/{best}")
+    open_drawn(page, f"{address}/studies/tiny/trials/{two_best[0]}")
     viewer = page.locator("[data-viewer]").first
     viewer.get_by_label("target", exact=True).check()
     assert "/target.png" in viewer.locator(".before").get_attribute("src")
@@ -144,7 +162,8 @@ def test_a_trial_appears_on_an_open_page(new_page, runs, serve):
     pattern = next(t for t in study.get_trials() if t.state == TrialState.COMPLETE)
     number = len(study.get_trials())
     page = new_page()
-    open_drawn(page, f"{serve(runs)}/studies/tiny?sort=newest")
+    address = serve(dashboard(LiveStudies(runs)))
+    open_drawn(page, f"{address}/studies/tiny?sort=newest")
     page.evaluate("window.sameDocument = true")
     page.get_by_label("Compare trial 0", exact=True).focus()
     points = page.locator("#plot-pareto .point").count()
@@ -153,3 +172,15 @@ def test_a_trial_appears_on_an_open_page(new_page, runs, serve):
     assert page.locator("#plot-pareto .point").count() == points + 1
     assert page.evaluate("window.sameDocument")
     assert page.evaluate("document.activeElement.dataset.trial") == "0"
+
+
+def test_the_export_button_says_why_there_is_no_bundle(new_page, runs, serve, two_best):
+    # A bundle that is made: tests/search/service/test_end_to_end.py; it takes longer than all this.
+    number = two_best[1]  # The best was in the finals, which have weights of their own.
+    next((runs / "tiny").glob(f"**/{number:05d}/{WEIGHTS}")).unlink()
+    page = new_page(but="status of 422")
+    open_drawn(page, f"{serve(create_app(Settings(runs)))}/studies/tiny/trials/{number}")
+    button = page.get_by_role("button", name="Export now")
+    button.click()
+    page.wait_for_selector("#export-state:text('weights')")
+    assert button.is_enabled()

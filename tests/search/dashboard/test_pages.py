@@ -1,6 +1,7 @@
 import gzip
 import json
 import re
+import shutil
 
 import optuna
 import pytest
@@ -10,6 +11,7 @@ from optuna.trial import TrialState
 from search.attributes import RESULT
 from search.dashboard.app import dashboard
 from search.dashboard.assets import assets
+from search.dashboard.study import seen_study
 from search.report.page import write_report
 from search.service.live import LiveStudies
 from search.study.results import read_results
@@ -84,7 +86,8 @@ def test_an_infeasible_trial_is_shown_as_what_it_is(client, results):
 
 def test_comparison_has_all_its_trials(client, results):
     refused = next(t for t in results.trials if t.status == "infeasible")
-    chosen = [*(t.number for t in results.complete[:2]), refused.number]
+    # The first trial among them, whatever became of it.
+    chosen = list(dict.fromkeys((*(t.number for t in results.complete[:2]), refused.number, 0)))
     numbers = ",".join(map(str, chosen))
     page = client.get(f"/studies/tiny/compare?trials={numbers}").text
     for number in chosen:
@@ -196,12 +199,83 @@ def test_the_report_and_the_dashboard_draw_the_same(client, results, tmp_path):
             assert figure == in_report[name]
 
 
-def test_a_study_without_results_has_pages_too(results, tmp_path):
+def asked(runs, *paths):
+    """The dashboard's answers, which are no errors of its own."""
+    with TestClient(dashboard(LiveStudies(runs)), base_url="http://localhost") as client:
+        answers = [client.get(path) for path in paths]
+    assert all(answer.status_code < 500 or "lead" in answer.text for answer in answers)
+    return answers
+
+
+EVERY_PAGE = (
+    "/", "/studies/tiny", "/studies/tiny/search", "/live/tiny?view=pareto",
+    "/live/tiny?view=search", "/zoo",
+)  # fmt: skip
+
+
+def test_a_study_without_trials_has_pages_too(results, tmp_path):
     create_or_resume(results.config.model_copy(update={"output": tmp_path}))
-    with TestClient(dashboard(LiveStudies(tmp_path)), base_url="http://localhost") as client:
-        for path in ("/", "/studies/tiny", "/studies/tiny/search", "/zoo"):
-            assert client.get(path).status_code == 200
-        assert client.get("/live/tiny?view=search").status_code == 200
+    answers = asked(tmp_path, *EVERY_PAGE)
+    assert [answer.status_code for answer in answers] == [200] * len(EVERY_PAGE)
+    assert "so there is no winner" in answers[1].text
+
+
+@pytest.mark.parametrize("status", ["failed", "infeasible", "interrupted"])
+def test_a_study_of_nothing_but_bad_luck_has_no_front(results, runs, tmp_path, status):
+    config = results.config.model_copy(update={"output": tmp_path / "unlucky"})
+    study, _ = load_study(url_of(runs / "tiny"), "tiny")
+    pattern = next(t for t in study.get_trials() if t.state == TrialState.COMPLETE)
+    attrs = {k: v for k, v in pattern.user_attrs.items() if k != RESULT}
+    if status != "interrupted":
+        attrs[RESULT] = {"status": status, "reason": "not <b>today</b>"}
+    state = TrialState.PRUNED if status == "infeasible" else TrialState.FAIL
+    create_or_resume(config).add_trial(optuna.trial.create_trial(state=state, user_attrs=attrs))
+    paths = (*EVERY_PAGE, "/studies/tiny/trials/0", "/live/tiny?view=trial&trial=0")
+    answers = asked(tmp_path / "unlucky", *paths)
+    assert [answer.status_code for answer in answers] == [200] * len(paths)
+    assert f'<span class="status {status}">' in answers[1].text
+    assert 'class="front"' not in answers[1].text
+    figure = answers[3].json()["figures"]["pareto"]
+    assert "no complete trial to show" in json.dumps(figure)
+    assert "Pareto front" not in json.dumps(figure)
+
+
+def test_a_storage_that_cannot_be_read_says_so_on_its_own_page(runs):
+    shutil.copytree(runs / "tiny", runs / "broken")
+    (runs / "broken" / "study.db").write_bytes(b"no database" * 1000)
+    first, page, figures, sound = asked(
+        runs, "/", "/studies/broken", "/live/broken", "/studies/tiny"
+    )
+    assert "file is not a database" in first.text
+    assert "/studies/tiny" in first.text
+    assert (page.status_code, figures.status_code, sound.status_code) == (503, 503, 200)
+    assert "file is not a database" in page.text
+
+
+def test_a_page_of_the_table_that_is_not_there_is_the_last_one(client):
+    last, first = (
+        re.search(r'<table class="trials">.*?</table>', client.get(path).text, re.DOTALL).group()
+        for path in ("/studies/tiny?page=99", "/studies/tiny")
+    )
+    assert last == first
+    assert "/trials/0" in last
+
+
+def test_what_grows_meanwhile_is_shown_under_its_older_version(runs, monkeypatch):
+    monkeypatch.setattr("search.service.reader.READ_EVERY_S", 0)
+    study, _ = load_study(url_of(runs / "tiny"), "tiny")
+    pattern = next(t for t in study.get_trials() if t.state == TrialState.COMPLETE)
+
+    class Growing(LiveStudies):
+        def summary(self, name):
+            study.add_trial(pattern)
+            return super().summary(name)
+
+    studies = Growing(runs)
+    seen = seen_study(studies, "tiny")
+    now = studies.results("tiny")
+    assert len(now.results.trials) == len(seen.results.trials) + 1
+    assert not seen.version.startswith(f"{now.version}-")
 
 
 def test_an_empty_folder_says_how_to_begin(tmp_path):

@@ -119,9 +119,11 @@ def test_kernel_bars_add_up_to_the_prediction(make_results):
         assert len(bars.x) <= SHOWN + 3
 
 
-@pytest.mark.parametrize("low", [0.3, 1.0, 4.1, 55.0])
-def test_half_a_decade_always_has_a_tick(low):
-    assert log_ticks(low, low * 10**0.5)
+@pytest.mark.parametrize("low", [0.3, 1.0, 1.05, 2.1, 4.1, 6.5, 10.5, 55.0])
+def test_half_a_decade_always_has_two_ticks(low):
+    ticks = log_ticks(low, low * 10**0.5)
+    assert len(ticks) >= 2
+    assert low <= min(ticks) < max(ticks) <= low * 10**0.5
 
 
 def test_many_decades_have_ticks_at_powers_of_ten_only():

@@ -4,13 +4,13 @@ import shutil
 import threading
 
 import pytest
-from optuna.storages import RDBStorage
 
 from search.errors import UserError
 from search.service.live import LiveStudies, StorageAwayError, UnknownStudyError
 from search.service.submission import Submission, write_submission
 from search.study.ownership import driver_lock, pid_here
 from search.study.results import read_results
+from search.study.rows import RowStorage
 
 
 @pytest.fixture(autouse=True)
@@ -59,14 +59,14 @@ def test_a_finished_trial_is_read_once(live, written, monkeypatch):
     study = written(trials=5)
     live.results("tiny")
     asked, read = study.begin(), []
-    original = RDBStorage._get_trials
+    original = RowStorage.trials_since
 
     def counted(self, *arguments):
         found = original(self, *arguments)
         read.append([trial.number for trial in found])
         return found
 
-    monkeypatch.setattr(RDBStorage, "_get_trials", counted)
+    monkeypatch.setattr(RowStorage, "trials_since", counted)
     live.results("tiny")
     live.results("tiny")
     study.end(*asked)
@@ -87,6 +87,13 @@ def test_a_study_that_is_made_anew_is_another(live, written, runs):
     after = live.results("tiny")
     assert (len(before.results.complete), len(after.results.complete)) == (2, 1)
     assert after.version > before.version
+
+
+def test_a_server_that_starts_again_has_other_versions(live, written, runs):
+    written(trials=2)
+    # Else a page that was open meanwhile would take its own for the newest.
+    before = live.results("tiny").version
+    assert LiveStudies(runs).results("tiny").version > before
 
 
 def test_many_may_ask_at_once(live, written):
