@@ -60,16 +60,17 @@ class Outcome:
         return asdict(self)
 
 
-def study_round(seed, folder, server=None, *, faults=None, trials=8):
+def study_round(seed, folder, server=None, *, faults=None, trials=8, outage_s=None):
     """Run a study of `trials` in `folder` under `faults`, one after the other; random ones of its
-    storage unless they are given. `server`: for a study in PostgreSQL, else it is in SQLite."""
+    storage unless they are given. `server`: for a study in PostgreSQL, else it is in SQLite. It is
+    away for `outage_s`, for up to four seconds where that is not given."""
     rng = random.Random(seed)
     storage = "postgresql" if server else "sqlite"
     if faults is None:
         faults = [rng.choice(FAULTS[storage]) for _ in range(rng.randint(2, 5))]
     if FAKETIME is None:
         faults = [fault for fault in faults if fault != "clock"]
-    victim = _Victim(folder, server, trials, with_clock="clock" in faults)
+    victim = _Victim(folder, server, trials, with_clock="clock" in faults, outage_s=outage_s)
     outcome = Outcome(seed, storage, [])
     try:
         victim.start()
@@ -90,8 +91,9 @@ def study_round(seed, folder, server=None, *, faults=None, trials=8):
 class _Victim:
     """A study's command, started again whenever it was killed."""
 
-    def __init__(self, folder, server, trials, with_clock):
+    def __init__(self, folder, server, trials, with_clock, outage_s):
         self.folder, self.server, self.trials = folder, server, trials
+        self.outage_s = outage_s
         self.log = folder / "log.txt"
         self.url = server.database() if server else f"sqlite:///{folder / 'shared.db'}"
         self.process = None
@@ -186,7 +188,7 @@ def _kill_driver(victim, rng):
 def _kill_server(victim, rng):
     victim.server_was_killed = True
     victim.server.kill()
-    time.sleep(rng.uniform(0, 4))
+    time.sleep(rng.uniform(0, 4) if victim.outage_s is None else victim.outage_s)
     victim.server.start()
 
 
