@@ -30,9 +30,9 @@ from simulated import fill
 from search.attributes import CANDIDATE, RESULT
 from search.config import StudyConfig
 from search.dashboard.app import dashboard
+from search.live.reader import READ_EVERY_S
+from search.live.studies import LiveStudies
 from search.objective import log2_score
-from search.service.live import LiveStudies
-from search.service.reader import READ_EVERY_S
 from search.study.storage import create_or_resume, open_storage, quiet_optuna
 
 DISTINCT = 300

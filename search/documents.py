@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from latency import Graph, LatencyEstimate
-from search.service.live import StudyOverview
+from search.live.studies import StudyOverview
 from search.study.results import Finalist, StudyResults, TrialRecord
 
 

@@ -36,7 +36,7 @@ def dashboard(
 
     from search.dashboard.app import HOST, dashboard
     from search.dashboard.view import study_url
-    from search.service.live import LiveStudies
+    from search.live.studies import LiveStudies
 
     studies = LiveStudies(runs)
     if study is not None:

@@ -20,8 +20,8 @@ from .remote import Server
 if TYPE_CHECKING:
     from search.config import StudyConfig
     from search.export.bundle import Bundle
+    from search.live.studies import StudyOverview
     from search.report.measured import RescoredRow
-    from search.service.live import StudyOverview
     from search.study.results import StudyResults
 
 StudyFile = Annotated[
@@ -99,7 +99,7 @@ def run(
 def studies(runs: Runs = RUNS, server: Server = None, as_json: AsJson = False) -> None:
     """List the studies that were run, or that a server has."""
     from search.documents import study_document
-    from search.service.live import LiveStudies
+    from search.live.studies import LiveStudies
 
     studies = LiveStudies(runs).overview() if server is None else remote.client(server).studies()
     for study in studies:

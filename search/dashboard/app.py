@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from search.service.live import LiveStudies
+from search.live.studies import LiveStudies
 
 from .pages import error_page, pages
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from search.service.live import LiveStudies
+from search.live.studies import LiveStudies
 
 from .view import View
 

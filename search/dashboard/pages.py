@@ -16,8 +16,8 @@ from starlette.datastructures import QueryParams
 from starlette.responses import FileResponse
 
 from search.errors import UserError
+from search.live.studies import LiveStudies, StorageAwayError, UnknownStudyError
 from search.report.images import Kind, picture_png, trial_pictures
-from search.service.live import LiveStudies, StorageAwayError, UnknownStudyError
 from search.study.directories import trial_directory
 
 from .assets import assets, digest

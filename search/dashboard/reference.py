@@ -9,12 +9,12 @@ from markupsafe import Markup
 
 from latency import DeviceProfile, LatencyOracle, device_names, load_profile
 from search.errors import UserError
+from search.live.studies import LiveStudies
 from search.report import markup
 from search.report.devices import predicted_against_measured
 from search.report.notes import dataset_name, leave_one_out_errors, profile_note
 from search.report.published import published_pareto
 from search.report.rows import LeaderRow, leaderboard
-from search.service.live import LiveStudies
 from search.tasks import TASKS, Task
 from spaces.zoo import ZOO, ZooSystem
 

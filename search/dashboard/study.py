@@ -11,10 +11,10 @@ from urllib.parse import quote
 from markupsafe import Markup
 from starlette.datastructures import QueryParams
 
+from search.live.studies import LiveStudies, StudyOverview
 from search.report import markup
 from search.report.figures import PANELS
 from search.report.notes import SELECTION_NOTE, data_note, published_note, runtime_note
-from search.service.live import LiveStudies, StudyOverview
 from search.study.results import StudyResults
 
 from .query import COMPARED, SORTS, STATUSES, Filter

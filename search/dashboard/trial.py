@@ -11,12 +11,12 @@ from markupsafe import Markup
 
 from latency import LatencyEstimate, load_profile
 from search.artifacts import PREVIEW, WEIGHTS
+from search.live.studies import LiveStudies, UnknownStudyError
 from search.report.diagram import architecture_diagram
 from search.report.images import Pictures, trial_pictures
 from search.report.kernels import SHOWN, kernel_latency, latency_by_op, network_latency
 from search.report.progress import compared_curves
 from search.report.roofline import roofline
-from search.service.live import LiveStudies, UnknownStudyError
 from search.study.directories import trial_directory
 from search.study.results import StudyResults, TrialRecord
 

@@ -9,17 +9,17 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, PlainTextResponse
 
 from search.config import StudyConfig
+from search.live.studies import StudyOverview, UnknownStudyError
+from search.live.submission import LOG
 from search.study.results import Status
 
 from . import openapi
 from .bodies import JSON, MOST_DOCUMENT_BYTES, YAML, media_type, read_body
 from .exports import Export
 from .intake import read_study
-from .live import StudyOverview, UnknownStudyError
 from .problems import documented
 from .processes import log_tail
 from .service import API, Service
-from .submission import LOG
 from .wire import ParetoDocument, StudyDocument, TrialDocument, TrialsPage
 
 LOG_BYTES = 64_000

@@ -28,11 +28,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from search.artifacts import write_bytes
 from search.errors import UserError
+from search.live.studies import StudyOverview
 from search.study.results import StudyResults
 from spaces.architecture import Architecture
 
 from .exports import WINNER, Export
-from .live import StudyOverview
 from .wire import (
     ArchitectureDocument,
     ParetoDocument,

@@ -11,11 +11,11 @@ from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from search.errors import UserError
+from search.live.studies import Live, LiveStudies, StudyOverview
 from search.study.results import TrialRecord
 
 from . import openapi
 from .api import Name
-from .live import Live, LiveStudies, StudyOverview
 from .problems import BusyError, documented
 from .service import API, Service
 from .wire import Progress, TrialDocument

@@ -18,8 +18,8 @@ from pydantic import BaseModel
 from search.artifacts import write_bytes
 from search.errors import UserError
 from search.export.source import trained_weights
+from search.live.studies import LiveStudies, UnknownStudyError
 
-from .live import LiveStudies, UnknownStudyError
 from .problems import BusyError, ConflictError
 from .processes import COMMAND
 

@@ -13,8 +13,9 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from search.live.studies import LiveStudies, State
+
 from . import openapi
-from .live import LiveStudies, State
 
 STATES: tuple[State, ...] = ("running", "queued", "stopped", "finished", "failed")
 

@@ -14,8 +14,7 @@ from starlette.exceptions import HTTPException
 
 from latency import GraphError, ProfileError
 from search.errors import UserError
-
-from .live import StorageAwayError, UnknownStudyError
+from search.live.studies import StorageAwayError, UnknownStudyError
 
 MEDIA_TYPE = "application/problem+json"
 

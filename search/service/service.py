@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 from fastapi import Request
 
+from search.live.studies import Live, LiveStudies
+
 from .exports import Exports
 from .guards import RateLimit
-from .live import Live, LiveStudies
 from .settings import Settings
 from .supervisor import Supervisor
 

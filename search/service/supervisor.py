@@ -23,15 +23,22 @@ import yaml
 from search.artifacts import write_bytes
 from search.config import StudyConfig
 from search.errors import UserError
+from search.live.studies import LiveStudies, StorageAwayError
+from search.live.submission import (
+    INTERRUPTED,
+    LOG,
+    STUDY_FILE,
+    Submission,
+    read_submission,
+    write_submission,
+)
 from search.study.database import own_url
 from search.study.ownership import driver_lock, driver_lock_file, holder_of, pid_here
 from search.study.storage import document_of, open_storage, require_same, url_of
 
-from .live import LiveStudies, StorageAwayError
 from .problems import ConflictError
 from .processes import interrupt, last_words, start_run
 from .settings import Settings
-from .submission import INTERRUPTED, LOG, STUDY_FILE, Submission, read_submission, write_submission
 
 LOOK_EVERY_S = 0.25
 DELETED = ".deleted-"

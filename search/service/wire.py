@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, Field
 
 from search.config import parse_config
+from search.live.studies import StudyOverview
 from search.study.estimate import Estimate
 from search.study.results import (
     FinalRun,
@@ -19,8 +20,6 @@ from search.study.results import (
 )
 from search.study.storage import document_of
 from spaces.architecture import Architecture
-
-from .live import StudyOverview
 
 
 class ArchitectureDocument(BaseModel):

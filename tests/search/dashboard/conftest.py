@@ -11,7 +11,7 @@ from tiny_study import tiny_study
 
 from search.config import parse_config
 from search.dashboard.app import dashboard
-from search.service.live import LiveStudies
+from search.live.studies import LiveStudies
 from search.study.driver import run_study
 from search.study.observer import Silent
 

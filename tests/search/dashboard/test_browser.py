@@ -8,8 +8,8 @@ from optuna.trial import TrialState
 
 from search.artifacts import WEIGHTS
 from search.dashboard.app import dashboard
+from search.live.studies import LiveStudies
 from search.service.app import create_app
-from search.service.live import LiveStudies
 from search.service.settings import Settings
 from search.study.storage import load_study, url_of
 

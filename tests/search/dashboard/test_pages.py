@@ -12,8 +12,8 @@ from search.attributes import RESULT
 from search.dashboard.app import dashboard
 from search.dashboard.assets import assets
 from search.dashboard.study import seen_study
+from search.live.studies import LiveStudies
 from search.report.page import write_report
-from search.service.live import LiveStudies
 from search.study.results import read_results
 from search.study.storage import create_or_resume, load_study, url_of
 
@@ -262,7 +262,7 @@ def test_a_page_of_the_table_that_is_not_there_is_the_last_one(client):
 
 
 def test_what_grows_meanwhile_is_shown_under_its_older_version(runs, monkeypatch):
-    monkeypatch.setattr("search.service.reader.READ_EVERY_S", 0)
+    monkeypatch.setattr("search.live.reader.READ_EVERY_S", 0)
     study, _ = load_study(url_of(runs / "tiny"), "tiny")
     pattern = next(t for t in study.get_trials() if t.state == TrialState.COMPLETE)
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tiny_study import TINY
 
+from search.live.submission import LOG
 from search.service.api import LOG_BYTES
 from search.service.exports import _zipped
-from search.service.submission import LOG
 from search.service.wire import ParetoDocument, TrialsPage
 from search.study.results import read_results
 from spaces import SPACES
@@ -121,7 +121,7 @@ def test_trials_are_paged_and_whole(client, written):
 
 
 def test_the_pareto_set_follows_its_study(client, written, monkeypatch):
-    monkeypatch.setattr("search.service.reader.READ_EVERY_S", 0.0)
+    monkeypatch.setattr("search.live.reader.READ_EVERY_S", 0.0)
     study = written()
     versions = []
     for count in range(3):

@@ -10,8 +10,8 @@ import pytest
 from processes import wait_for
 
 from search.errors import UserError
+from search.live.studies import LiveStudies
 from search.service.client import Client, RefusedError
-from search.service.live import LiveStudies
 from search.study.ownership import pid_here
 from search.study.results import read_results
 from search.study.storage import load_study

@@ -6,16 +6,16 @@ import pytest
 import yaml
 from processes import wait_for
 
-from search.service.live import LiveStudies
-from search.service.problems import ConflictError
-from search.service.settings import Settings
-from search.service.submission import (
+from search.live.studies import LiveStudies
+from search.live.submission import (
     STUDY_FILE,
     SUBMISSION,
     Submission,
     read_submission,
     write_submission,
 )
+from search.service.problems import ConflictError
+from search.service.settings import Settings
 from search.service.supervisor import Supervisor
 from search.study.ownership import driver_lock
 from search.study.storage import document_of
@@ -50,7 +50,7 @@ def test_a_study_whose_storage_is_away_keeps_no_other_waiting(
 ):
     queued("away", 1.0)
     queued("next", 3.0)
-    monkeypatch.setattr("search.service.reader.READ_EVERY_S", 0.0)
+    monkeypatch.setattr("search.live.reader.READ_EVERY_S", 0.0)
     supervisor._studies.overview()  # It was known before its storage went away.
     (runs / "away" / "storage.url").write_text(NOWHERE)
     with supervisor:

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from search.errors import UserError
-from search.service.live import LiveStudies, StorageAwayError, UnknownStudyError
-from search.service.submission import Submission, write_submission
+from search.live.studies import LiveStudies, StorageAwayError, UnknownStudyError
+from search.live.submission import Submission, write_submission
 from search.study.ownership import driver_lock, pid_here
 from search.study.results import read_results
 from search.study.rows import RowStorage
@@ -15,7 +15,7 @@ from search.study.rows import RowStorage
 
 @pytest.fixture(autouse=True)
 def _always_read(monkeypatch):
-    monkeypatch.setattr("search.service.reader.READ_EVERY_S", 0.0)
+    monkeypatch.setattr("search.live.reader.READ_EVERY_S", 0.0)
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_who_asks_while_another_waits_for_a_storage_that_is_away_is_told_at_once
     (runs / "away" / "storage.url").write_text("postgresql://x@127.0.0.1:1/x\n")
     with pytest.raises(StorageAwayError):
         live.results("away")
-    monkeypatch.setattr("search.service.reader.ASK_AGAIN_S", 0.0)
+    monkeypatch.setattr("search.live.reader.ASK_AGAIN_S", 0.0)
     asked, goes_on = threading.Event(), threading.Event()
 
     def slow(*_, **__):
@@ -237,7 +237,7 @@ def test_who_asks_while_another_waits_for_a_storage_that_is_away_is_told_at_once
         goes_on.wait(60)
         raise UserError("it is still away")
 
-    monkeypatch.setattr("search.service.live.open_storage", slow)
+    monkeypatch.setattr("search.live.studies.open_storage", slow)
 
     def ask():
         with pytest.raises(StorageAwayError):
