@@ -2,6 +2,7 @@ import gzip
 import json
 import re
 import shutil
+from importlib import import_module
 
 import optuna
 import pytest
@@ -11,7 +12,7 @@ from optuna.trial import TrialState
 from search.attributes import RESULT
 from search.dashboard.app import dashboard
 from search.dashboard.assets import assets
-from search.dashboard.study import seen_study
+from search.dashboard.study import pareto_view, seen_study
 from search.live.studies import LiveStudies
 from search.report.page import write_report
 from search.study.results import read_results
@@ -150,6 +151,22 @@ def test_what_a_browser_has_is_not_sent_again(client):
         assert (again.status_code, again.content) == (304, b"")
     version = client.get("/live/tiny").json()["version"]
     assert client.get("/live/tiny", params={"version": version}).json() == {"version": version}
+
+
+def test_figures_are_drawn_once_for_all_who_look(client, monkeypatch):
+    drawn = []
+
+    def counted(*asked):
+        drawn.append(asked)
+        return pareto_view(*asked)
+
+    # The package's `pages` is the function of that name.
+    monkeypatch.setattr(import_module("search.dashboard.pages"), "pareto_view", counted)
+    for state in ("", "&selected=0,1", "&sort=newest"):
+        assert client.get(f"/live/tiny?view=pareto{state}").json()["figures"]
+    assert len(drawn) == 1
+    assert client.get("/live/tiny?view=pareto&max_ms=1").json()["figures"]
+    assert len(drawn) == 2
 
 
 def test_pages_are_compressed_where_that_is_understood(client):
