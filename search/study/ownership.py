@@ -147,9 +147,13 @@ def _lock_file(lock: TextIO, what: str, by: str = "lensnas run") -> None:
         os.write(lock.fileno(), str(Driver()).encode())
 
 
+_WAITS_S = (0.005, 0.01, 0.02, 0.03, 0.05, 0.05, 0.1, 0.1, 0.1)
+"""Odd ones, so that nobody who looks again and again is always there first."""
+
+
 def _locked(lock: TextIO) -> bool:
     """Whether it could be locked. Asked again, since `holder_of` holds it for an instant."""
-    for wait_s in (0.02, 0.05, 0.1, 0.0):
+    for wait_s in _WAITS_S:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
