@@ -75,7 +75,8 @@ class NumberedStorage(RowStorage):
             stored = models.TrialModel.find_or_raise_by_id(trial_id, session, for_update=True)
             if stored.state == now.state != before.state:
                 return  # An earlier try had written everything, and its answer was lost.
-            for name in now.params.keys() - before.choices:
+            made = session.query(models.TrialParamModel.param_name).filter_by(trial_id=trial_id)
+            for name in now.params.keys() - before.choices - {name for (name,) in made}:
                 distribution = now.distributions[name]
                 value = distribution.to_internal_repr(now.params[name])
                 self._set_trial_param_without_commit(session, trial_id, name, value, distribution)

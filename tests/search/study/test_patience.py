@@ -79,7 +79,7 @@ def test_connections_cut_at_any_write_change_nothing(tiny_config, postgres, wher
     heard, url = Heard(), postgres.database()
     # Several after one another, and then far enough apart that every kind of call has its turn.
     with CuttingProxy(
-        postgres.port, lambda n: where if n > 20 and (n % 13 == 0 or n in (31, 32)) else None
+        postgres.port, lambda n: where if n > 20 and (n % 9 == 0 or n in (31, 32)) else None
     ) as proxy:
         through = url.replace(str(postgres.port), str(proxy.port))
         config = tiny_config("cut", storage=through, **settings)
