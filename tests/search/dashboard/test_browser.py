@@ -51,11 +51,14 @@ def serious(page):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_page_draws_all_on_a_phone_and_anyone_can_read_it(new_page, address, two_best, path):
+def test_a_page_draws_all_on_a_phone_and_anyone_can_read_it(
+    new_page, address, two_best, path, tmp_path
+):
     page = new_page(**PHONE)
     best, other = two_best
     open_drawn(page, address + path.format(best=best, other=other))
     assert page.locator(".js-plotly-plot").count() == page.locator("[data-figure]").count()
+    page.screenshot(path=tmp_path / "page.png", full_page=True)  # pytest keeps those of three runs.
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
     assert serious(page) == []
 
