@@ -17,6 +17,17 @@ WEIGHTS = "weights.npz"
 PREVIEW = "preview.npz"
 
 
+def log_tail(log: Path, most_bytes: int) -> str:
+    """The last of a log; "" where there is none."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - most_bytes, 0))
+            return file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write through a temporary file beside `path`: a reader never sees half of it.
 

@@ -282,6 +282,11 @@ class StudyConfig(_Section):
 
 def load_config(path: Path) -> StudyConfig:
     """Read and validate a study file; UserError of one line for everything wrong in it."""
+    return parse_config(read_document(path), str(path))
+
+
+def read_document(path: Path) -> dict[Any, Any]:
+    """The mapping of a study file, as it is. Raises UserError where it holds none."""
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -294,7 +299,7 @@ def load_config(path: Path) -> StudyConfig:
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
         raise UserError(f"{path} must hold a mapping of settings, such as 'task: isp'")
-    return parse_config(document, str(path))
+    return document
 
 
 def parse_config(document: dict[Any, Any], source: str) -> StudyConfig:

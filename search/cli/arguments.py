@@ -21,6 +21,9 @@ StudyArgument = Annotated[
     typer.Argument(metavar="STUDY", help="A study file, or the name of a study that was run."),
 ]
 Bundle = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder of 'lensnas export'.")]
+Precision = Annotated[
+    str | None, typer.Option(help="Which file of the bundle; default: the first.")
+]
 RUNS = Path("runs")
 Runs = Annotated[Path, typer.Option("--runs", help="The folder that studies are kept in.")]
 

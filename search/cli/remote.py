@@ -42,9 +42,11 @@ def run(server: str, file: Path, given: dict[str, Any]) -> StudyResults:
     """
     import yaml
 
+    from search.config import read_document
     from search.service.client import RefusedError
 
-    document = _with(_read(file), given)
+    # Whether its settings are right, the server says, which has the data.
+    document = _with(read_document(file), given)
     ours, name = client(server), str(document.get("name"))
     try:
         ours.submit(yaml.safe_dump(document).encode())
@@ -62,8 +64,11 @@ def run(server: str, file: Path, given: dict[str, Any]) -> StudyResults:
 
 def results(server: str, study: str) -> StudyResults:
     """All of a study, by its name or its file."""
-    named_by_file = study.endswith((".yaml", ".yml"))
-    return client(server).results(str(_read(Path(study)).get("name")) if named_by_file else study)
+    from search.config import read_document
+
+    if study.endswith((".yaml", ".yml")):
+        study = str(read_document(Path(study)).get("name"))
+    return client(server).results(study)
 
 
 def export(server: str, study: str, output: Path, trial: int | None) -> list[Path]:
@@ -109,21 +114,6 @@ def _line(trial: TrialDocument) -> str:
         return f"trial {trial.number}: {trial.status}: {trial.reason}"
     runtime_ms = trial.estimate.runtime_ms
     return f"trial {trial.number}: {trial.psnr_db:.2f} dB, {runtime_ms:.3g} ms predicted"
-
-
-def _read(file: Path) -> dict[str, Any]:
-    """The file as it is: whether its settings are right, the server says, which has the data."""
-    import yaml
-
-    try:
-        document = yaml.safe_load(file.read_bytes())
-    except OSError as error:
-        raise UserError(f"cannot read the study file {file}: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
-        raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(document, dict):
-        raise UserError(f"{file} must hold a mapping of settings, such as 'task: isp'")
-    return document
 
 
 def _with(document: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

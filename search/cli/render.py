@@ -12,7 +12,7 @@ import typer
 
 from search.errors import UserError
 
-from .arguments import AsJson, Bundle
+from .arguments import AsJson, Bundle, Precision
 
 if TYPE_CHECKING:
     from search.render.request import Rendered
@@ -24,9 +24,7 @@ def render(
         Path, typer.Argument(metavar="PHOTO", help="RAW: .dng or Bayer .png. For bokeh: RGB.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The picture, a .png file.")],
-    precision: Annotated[
-        str | None, typer.Option(help="Which file of the bundle; default: the first.")
-    ] = None,
+    precision: Precision = None,
     pattern: Annotated[
         str | None, typer.Option(help="Of a Bayer .png: RGGB, GRBG, GBRG or BGGR.")
     ] = None,

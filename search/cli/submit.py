@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .arguments import AsJson, Bundle
+from .arguments import AsJson, Bundle, Precision
 
 
 def submit(
@@ -18,9 +18,7 @@ def submit(
         Path, typer.Option(help="A data set, whose validation part is run, or a folder of inputs.")
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The archive, a .zip file.")],
-    precision: Annotated[
-        str | None, typer.Option(help="Which file of the bundle; default: the first.")
-    ] = None,
+    precision: Precision = None,
     device: Annotated[
         str | None, typer.Option(help="Whose measured run time, where there are several devices'.")
     ] = None,

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from latency import LatencyEstimate, load_profile
-from search.artifacts import PREVIEW, WEIGHTS
+from search.artifacts import PREVIEW, WEIGHTS, log_tail
 from search.live.studies import LiveStudies, UnknownStudyError
 from search.report.diagram import architecture_diagram
 from search.report.images import Pictures, trial_pictures
@@ -205,10 +205,7 @@ def _pictures(results: StudyResults, trial: TrialRecord) -> Pictures | None:
 def _log(results: StudyResults, trial: TrialRecord) -> str:
     path = trial_directory(results.config, trial.number) / LOG
     try:
-        with path.open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - LOG_SHOWN))
-            return file.read().decode("utf-8", "replace").strip()
+        return log_tail(path, LOG_SHOWN).strip()
     except OSError:
         return ""
 

@@ -108,6 +108,14 @@ def render(plan: Plan, frame: Frame) -> Iterator[Floats]:
         left -= min(left, len(strip))
 
 
+def in_8_bits(picture: Floats, of: str) -> npt.NDArray[np.uint8]:
+    """A picture, or rows of one, as it is stored. Raises UserError for values that are no numbers;
+    `of`: the photograph, for that."""
+    if not np.isfinite(picture).all():
+        raise UserError(f"the network gives values that are no numbers for {of}")
+    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+
+
 def _strips(plan: Plan, frame: Frame) -> Iterator[Floats]:
     """The same with what was added to the frame at its end."""
     if plan.found is None or plan.layout.count == 1:

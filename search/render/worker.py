@@ -6,9 +6,7 @@ REQUEST is a `Request` as JSON. The answer is one JSON line, the fields of `Rend
 
 from __future__ import annotations
 
-import json
 import resource
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -18,11 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from latency.graph import GraphError
-from search.data.folders import ImageError
 from search.errors import UserError
 
-from .engine import Plan, plan, render
+from .answer import answer
+from .engine import Plan, in_8_bits, plan, render
 from .photo import Opened, open_photo
 from .png import write_png
 from .request import Rendered, Request
@@ -30,15 +27,14 @@ from .request import Rendered, Request
 
 def main() -> None:
     """Answer the request on the command line."""
+    answer(_answered)
+
+
+def _answered(request: str) -> dict[str, Any]:
     try:
-        answer: dict[str, Any] = asdict(_render(Request.from_json(sys.argv[1])))
-    except (UserError, GraphError, ImageError) as error:
-        answer = {"error": str(error)}
+        return asdict(_render(Request.from_json(request)))
     except MemoryError:
-        answer = {"error": "out of memory: make the tiles smaller (--tile)"}
-    except Exception as error:  # Whatever LiteRT raises is the answer.
-        answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
-    print(json.dumps(answer), flush=True)
+        raise UserError("out of memory: make the tiles smaller (--tile)") from None
 
 
 def _render(request: Request) -> Rendered:
@@ -64,9 +60,7 @@ def _render(request: Request) -> Rendered:
 
 def _pictures(how: Plan, opened: Opened) -> Iterator[npt.NDArray[np.uint8]]:
     for strip in render(how, opened.frame):
-        if not np.isfinite(strip).all():
-            raise UserError("the network gives values that are no numbers for this photograph")
-        yield np.rint(np.clip(strip, 0, 1) * 255).astype(np.uint8)
+        yield in_8_bits(strip, "this photograph")
 
 
 if __name__ == "__main__":

@@ -108,9 +108,7 @@ def _observation(trial: TrialRecord, space: SearchSpace) -> Observation:
     assert known is not None
     assert architecture is not None
     assert trial.psnr_db is not None
-    measures = np.log2([known.runtime_ms, known.gmac, known.parameters, known.kernels])
-    priced = Priced(architecture, known.runtime_ms, space.encode(architecture), measures)
-    return Observation(priced, trial.psnr_db)
+    return Observation(Priced.of(architecture, known, space), trial.psnr_db)
 
 
 def _rms(values: Sequence[float]) -> float:

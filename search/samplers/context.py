@@ -45,8 +45,7 @@ class Context:
         known = self.estimate(architecture)
         if infeasible_reason(known, self.max_runtime_ms):
             return None
-        measures = np.log2([known.runtime_ms, known.gmac, known.parameters, known.kernels])
-        return Priced(architecture, known.runtime_ms, self.space.encode(architecture), measures)
+        return Priced.of(architecture, known, self.space)
 
     def drawn(self, numbers: range) -> list[Priced]:
         """Those of this study's random architectures that may be trained: each number has one."""

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.attributes import CHOSEN_OVER, INDEX, PROBES, RESULT
 from search.objective import log2_score, psnr_of_score
+from search.study.estimate import Estimate
 from spaces.architecture import Architecture
 from spaces.space import SearchSpace
 
@@ -36,6 +37,12 @@ class Priced:
     runtime_ms: float
     choices: npt.NDArray[np.float64] = field(repr=False)
     measures: npt.NDArray[np.float64] = field(repr=False)
+
+    @classmethod
+    def of(cls, architecture: Architecture, known: Estimate, space: SearchSpace) -> Priced:
+        """An architecture of `space` with what the oracle knows of it."""
+        measures = np.log2([known.runtime_ms, known.gmac, known.parameters, known.kernels])
+        return cls(architecture, known.runtime_ms, space.encode(architecture), measures)
 
 
 @dataclass(frozen=True)

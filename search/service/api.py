@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, PlainTextResponse
 
+from search.artifacts import log_tail
 from search.config import StudyConfig
 from search.live.studies import StudyOverview, UnknownStudyError
 from search.live.submission import LOG
@@ -18,7 +19,6 @@ from .bodies import JSON, MOST_DOCUMENT_BYTES, YAML, media_type, read_body
 from .exports import Export
 from .intake import read_study
 from .problems import documented
-from .processes import log_tail
 from .service import API, Service
 from .wire import ParetoDocument, StudyDocument, TrialDocument, TrialsPage
 

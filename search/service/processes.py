@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from search.artifacts import log_tail
+
 from .problems import ConflictError
 
 COMMAND = (sys.executable, "-m", "search.cli.main")
@@ -48,14 +50,3 @@ def last_words(exit_code: int, log: Path) -> str | None:
         return f"its process was ended by signal {-exit_code}: {signal.strsignal(-exit_code)}"
     lines = log_tail(log, 4000).strip().splitlines() if exit_code else []
     return lines[-1].removeprefix("error: ") if lines else None
-
-
-def log_tail(log: Path, most_bytes: int) -> str:
-    """The last of a log; "" where there is none."""
-    try:
-        with log.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(size - most_bytes, 0))
-            return file.read().decode(errors="replace")
-    except FileNotFoundError:
-        return ""

@@ -82,8 +82,7 @@ class Supervisor:
             if directory.exists():
                 self._require_rest(config.name)
                 self._require_same(config)
-            document = yaml.safe_dump(document_of(config), sort_keys=False)
-            write_bytes(directory / STUDY_FILE, document.encode())
+            _write_file(directory, config)
             write_submission(directory, Submission(queued_s=time.time()))
 
     def stop(self, name: str) -> None:
@@ -112,9 +111,8 @@ class Supervisor:
             self._require_rest(name)
             if not (directory / STUDY_FILE).exists():
                 config = self._studies.results(name).results.config
-                config = config.model_copy(update={"output": self._settings.runs.resolve()})
-                document = yaml.safe_dump(document_of(config), sort_keys=False)
-                write_bytes(directory / STUDY_FILE, document.encode())
+                output = self._settings.runs.resolve()
+                _write_file(directory, config.model_copy(update={"output": output}))
             write_submission(directory, Submission(queued_s=time.time()))
 
     def delete(self, name: str) -> None:
@@ -284,6 +282,11 @@ class Supervisor:
         if submission is not None and submission.wanted:  # Not stopped meanwhile.
             ended = replace(submission, wanted=False, exit_code=exit_code, message=message)
             write_submission(directory, ended)
+
+
+def _write_file(directory: Path, config: StudyConfig) -> None:
+    document = yaml.safe_dump(document_of(config), sort_keys=False)
+    write_bytes(directory / STUDY_FILE, document.encode())
 
 
 def _delete_stored(url: str, name: str) -> None:

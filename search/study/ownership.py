@@ -15,7 +15,6 @@ import os
 import re
 import shutil
 import socket
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +26,8 @@ from typing import Any, TextIO
 import sqlalchemy
 
 from search.errors import UserError
+
+from .patience import pause
 
 DRIVER = "driver"
 """The attribute of a study in PostgreSQL that names its last driver."""
@@ -157,7 +158,7 @@ def _locked(lock: TextIO) -> bool:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            threading.Event().wait(wait_s)  # As Patience waits.
+            pause(wait_s)
         else:
             return True
     return False

@@ -18,6 +18,11 @@ FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 15.0
 
 
+def pause(seconds: float) -> None:
+    """Not time.sleep, which fails under libfaketime, by which clocks are set back in tests."""
+    threading.Event().wait(seconds)
+
+
 class Patience:
     """Repeats a call that fails because the database is away, after growing pauses.
 
@@ -48,8 +53,7 @@ class Patience:
             f"({reason})"
         )
         while (left_s := self._limit_s - (time.monotonic() - since)) > 0:
-            # Not time.sleep, which fails under libfaketime, by which clocks are set back in tests.
-            threading.Event().wait(min(pause_s, left_s))
+            pause(min(pause_s, left_s))
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             try:
                 result = (again or call)()

@@ -8,7 +8,6 @@ One process: `python -m search.submission.pictures REQUEST`. REQUEST is JSON: mo
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +17,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from latency.graph import GraphError
 from search.data.camera_raw import read_raw_photo
-from search.data.folders import SUFFIXES, FolderPairs, ImageError, decode_rgb, list_pairs
+from search.data.folders import SUFFIXES, FolderPairs, decode_rgb, list_pairs
 from search.data.inspect import detect
 from search.data.pairs import PairSource, PreparedPairs, encoder_for, for_channels
 from search.data.raw import Sensor
 from search.errors import UserError
 from search.metrics import psnr_db
-from search.render.engine import Plan, plan, render
+from search.render.answer import answer
+from search.render.engine import Plan, in_8_bits, plan, render
 from search.render.frame import Frame
 from search.render.photo import mosaic_frame
 
@@ -44,13 +43,7 @@ class Photograph:
 
 def main() -> None:
     """Answer the request on the command line."""
-    try:
-        answer = _run(json.loads(sys.argv[1]))
-    except (UserError, GraphError, ImageError) as error:
-        answer = {"error": str(error)}
-    except Exception as error:  # Whatever LiteRT raises is the answer.
-        answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
-    print(json.dumps(answer), flush=True)
+    answer(lambda request: _run(json.loads(request)))
 
 
 def _run(request: dict[str, Any]) -> dict[str, Any]:
@@ -63,9 +56,7 @@ def _run(request: dict[str, Any]) -> dict[str, Any]:
         if size not in plans:
             plans[size] = plan(model, size)
         picture = np.concatenate(list(render(plans[size], photograph.frame)))
-        if not np.isfinite(picture).all():
-            raise UserError(f"the network gives values that are no numbers for {photograph.name}")
-        stored = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+        stored = in_8_bits(picture, photograph.name)
         Image.fromarray(stored).save(output / f"{photograph.name}.png")
         psnrs_db[photograph.name] = _psnr_db(stored, photograph)
     return {"dataset": dataset, "psnrs_db": psnrs_db}

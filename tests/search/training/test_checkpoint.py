@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 
 from search.artifacts import read_arrays, write_arrays
-from search.data.pairs import PreparedPairs
-from search.data.sample import prepare_sample
 from search.training.checkpoint import Checkpoints, remove_checkpoint
-from search.training.data import training_data
 from search.training.loop import train
 from search.training.recipe import Adversarial, Domain, Recipe, Stage, Teacher
 from search.training.teaching import make_teacher
@@ -39,12 +36,6 @@ def tapped(ops, x):
     y = ops.tap(ops.max_pool(x), "bottleneck")
     x = ops.add(x, ops.resize(y, 2))
     return ops.depth_to_space(ops.conv(x, 12, name="head"), 2)
-
-
-@pytest.fixture(scope="module")
-def data(data_root):
-    root = prepare_sample("isp", data_root, seed=0, train=16, val=4, patch=128)
-    return training_data(PreparedPairs(root, "train"), PreparedPairs(root, "val"), 4)
 
 
 class StopError(Exception):

@@ -3,32 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from tiny_training import RECIPE, fresh
 
-from search.data.pairs import PreparedPairs
-from search.data.sample import prepare_sample
-from search.training.data import training_data
 from search.training.loop import TrainingDivergedError, averaged_weights, train
-from search.training.recipe import Recipe
-from spaces import SPACES
-from spaces.ops.keras_backend import Network
-
-RECIPE = Recipe(
-    steps=30, batch=4, warmup_steps=3, closed_form_images=16, rung_images=2, learning_rate=1e-3
-)
-
-
-@pytest.fixture(scope="module")
-def data(data_root):
-    root = prepare_sample("isp", data_root, seed=0, train=16, val=4, patch=128)
-    return training_data(PreparedPairs(root, "train"), PreparedPairs(root, "val"), 4)
-
-
-def fresh(seed=0):
-    keras.utils.set_random_seed(seed)
-    space = SPACES["unet_isp"].narrow(
-        {"levels": [1], "stacks": [1], "width_0": [8], "width_1": [8], "conv": ["conv3"]}
-    )
-    return Network(space.bind(space.sample(np.random.default_rng(1))), 4)
 
 
 def run(data, model, recipe=RECIPE, **options):

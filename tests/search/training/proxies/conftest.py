@@ -3,21 +3,12 @@
 import keras
 import pytest
 
-from search.data.pairs import PreparedPairs
-from search.data.sample import prepare_sample
 from search.networks import Candidate
-from search.training.data import training_data
 from search.training.proxies import Subject
 from search.training.recipe import Recipe
 from spaces.ops.keras_backend import Network
 
 RECIPE = Recipe(steps=6, batch=2, warmup_steps=2, closed_form_images=4, rung_images=2, loss="mse")
-
-
-@pytest.fixture(scope="session")
-def data(data_root):
-    root = prepare_sample("isp", data_root, seed=0, train=16, val=4, patch=128)
-    return training_data(PreparedPairs(root, "train"), PreparedPairs(root, "val"), 4)
 
 
 @pytest.fixture
