@@ -221,7 +221,8 @@ def _write_report(results: StudyResults, path: Path, measured: Sequence[Rescored
 def _export(
     results: StudyResults, trial: int | None, output: Path, precision: str, force: bool
 ) -> Bundle:
-    from search.export.source import known_precision, read_weights, trained_weights
+    from search.export.source import read_weights, trained_weights
+    from search.export.variant import known_precision
     from search.study.quiet import native_stderr_hidden
 
     names = precision.split(",")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,15 @@ from search.errors import UserError
 from search.networks import candidate
 from search.study.data import open_pairs, prepare_data
 from search.study.results import StudyResults
+from search.tasks.task import ImageShape, Task
 from spaces.ops.keras_backend import Network
 
 from .card import model_card
-from .convert import convert
+from .convert import convert_all
 from .frame import full_frame
-from .record import RECORD, file_name
-from .source import PRECISIONS, Trained, known_precision, read_weights, trained_weights
+from .record import RECORD
+from .source import Trained, read_weights, trained_weights
+from .variant import DEFAULT_PRECISIONS, known_precision, variants
 from .verify import Verification, verify
 
 
@@ -79,10 +81,13 @@ def export_trial(
     output: Path,
     *,
     trial: int | None = None,
-    precisions: Sequence[str] = PRECISIONS,
+    precisions: Sequence[str] = DEFAULT_PRECISIONS,
+    sizes: Sequence[tuple[int, int]] = (),
     force: bool = False,
 ) -> Bundle:
     """Convert, verify and write one trial, by default the winner.
+
+    `sizes`: (H, W) of the inputs of files; without any, the task's own.
 
     Raises UserError where there is nothing to export, VerificationError where a check fails
     without `force`; nothing is written then.
@@ -96,16 +101,17 @@ def export_trial(
     encode = encoder_for(held_out.meta, config.training.encoding)
     model = Network(network.network, network.input_channels)
     model.set_weights(read_weights(source))
-    frame, target = full_frame(held_out, encode, task)
-    keras_output = model(frame, training=False).numpy()
+    own = (*task.input_shape[:2], network.input_channels)
     oracle = LatencyOracle(load_profile(config.device))
-    traced = network.trace(*task.input_shape[:2])
     files: dict[str, bytes] = {}
     found: list[Verification] = []
-    for precision in wanted:
-        file = convert(model, (*task.input_shape[:2], network.input_channels), precision)
-        found.append(verify(file, precision, frame, target, keras_output, traced, oracle))
-        files[file_name(precision)] = file
+    for variant, file in convert_all(model, variants(wanted, own, sizes)):
+        shape = variant.input_shape
+        frame, target = full_frame(held_out, encode, _at(task, shape))
+        keras_output = model(frame, training=False).numpy()
+        traced = network.trace(*shape[:2])
+        found.append(verify(file, variant.precision, frame, target, keras_output, traced, oracle))
+        files[variant.file_name] = file
     failures = [f"{v.precision}: {failure}" for v in found for failure in v.failures]
     if failures and not force:
         shown = "; ".join(failures[:3])
@@ -116,3 +122,9 @@ def export_trial(
     for name, content in files.items():
         write_bytes(output / name, content)
     return bundle
+
+
+def _at(task: Task, shape: ImageShape) -> Task:
+    """`task` at another resolution."""
+    height, width = (task.scale * side for side in shape[:2])
+    return replace(task, input_shape=shape, output_shape=(height, width, 3))

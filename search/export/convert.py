@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -11,8 +12,9 @@ from search.errors import UserError
 from search.tasks.task import ImageShape
 from spaces.ops.keras_backend import Network
 
+from .calibration import Calibration
 from .order import in_written_order
-from .source import PRECISIONS, Precision
+from .variant import PRECISIONS, Precision, Variant
 
 INPUT, OUTPUT = "image", "rgb"
 """Tensor names of the serving signature."""
@@ -47,6 +49,21 @@ def convert(model: Network, input_shape: ImageShape, precision: Precision = "fp3
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
     return in_written_order(bytes(converter.convert()))
+
+
+def convert_all(
+    model: Network,
+    variants: Sequence[Variant],
+    calibration: Calibration | None = None,
+    quantised: Network | None = None,
+) -> Iterator[tuple[Variant, bytes]]:
+    """The file of each of `variants`, in their order.
+
+    `calibration`: what the ranges of int8 files are taken from. `quantised`: `model` trained on
+    with quantised weights and activations, which "int8_qat" is made of.
+    """
+    for variant in variants:
+        yield variant, convert(model, variant.input_shape, variant.precision)
 
 
 def unsound_ops(graph: Graph) -> list[str]:

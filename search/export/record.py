@@ -16,7 +16,7 @@ from latency.measurements import Measurement, read_measurements
 from search.data.pairs import Encoding, encoder_for
 from search.data.raw import Sensor
 from search.errors import UserError
-from search.export.source import known_precision
+from search.export.variant import known_precision
 from search.tasks import TASKS, Task
 from spaces.architecture import Architecture
 

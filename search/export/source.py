@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -13,9 +12,6 @@ from search.errors import UserError
 from search.study.directories import final_directory, trial_directory
 from search.study.results import StudyResults
 from spaces.architecture import Architecture
-
-Precision = Literal["fp32", "fp16"]
-PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 
 
 @dataclass(frozen=True)
@@ -74,11 +70,3 @@ def read_weights(source: Trained) -> list[np.ndarray]:
         raise UserError(f"the weights of {source.origin} are gone: {path} is missing") from None
     except (OSError, ValueError) as error:
         raise UserError(f"the weights of {source.origin} are damaged: {path}: {error}") from None
-
-
-def known_precision(name: str) -> Precision:
-    """`name` as a precision; UserError where there is none."""
-    for known in PRECISIONS:
-        if name.strip() == known:
-            return known
-    raise UserError(f"unknown precision {name!r}: choose one of {', '.join(PRECISIONS)}")

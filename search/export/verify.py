@@ -16,7 +16,7 @@ from latency.graph import Graph
 from search.metrics import psnr_db
 
 from .convert import INPUT, OUTPUT, unsound_ops
-from .source import Precision
+from .variant import Precision
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from .app import app, find_system, short
 
 if TYPE_CHECKING:
     from latency import Graph
-    from search.export.source import Precision
+    from search.export.variant import Precision
     from spaces.zoo import ZooSystem
 
 _MULTIPLE = 32
@@ -36,7 +36,7 @@ def build(
     graph = system.trace((height, width))  # refuses what is too small, before the slow imports
 
     from search.artifacts import write_bytes
-    from search.export.source import known_precision
+    from search.export.variant import known_precision
     from search.study.quiet import native_stderr_hidden
 
     known = known_precision(precision)
