@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from search.export.convert import convert
-from search.export.verify import run_tflite
+from search.export.signature import run_tflite
 from spaces.ops.keras_backend import Network
 from spaces.zoo import ZOO
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from collections.abc import Sequence
 
+from search.config import StudyConfig
 from search.data.pairs import PairMeta, default_encoding
-from search.study.results import StudyResults
-from search.study.storage import document_of
 from spaces.label import label
 
-from .convert import INPUT, OUTPUT
+from .provenance import made_with, study_settings
+from .signature import INPUT, OUTPUT
 from .source import Trained
-from .verify import Verification
-
-_PACKAGES = ("lensnas", "tensorflow", "keras", "ai-edge-litert", "optuna", "numpy")
+from .verify import Verification, signed
 
 
 def model_card(
-    results: StudyResults, source: Trained, files: Sequence[Verification], data: PairMeta
+    config: StudyConfig, source: Trained, files: Sequence[Verification], data: PairMeta
 ) -> str:
     """The card of `files`, made of the weights of `source`; `data` is what they were tested on."""
-    config, task = results.config, results.config.task_facts
+    task = config.task_facts
     encoding = config.training.encoding or default_encoding(data.sensor)
     sections = [
         f"# {task.title}: {source.origin} of study {config.name}",
@@ -37,32 +34,33 @@ def model_card(
         f"(seed {source.seed}).",
         *(f"- {name}: {value:.2f} dB" for name, value in data.baselines_psnr_db.items()),
         "## Files",
-        "| file | size | max error against Keras | PSNR against Keras | GPU delegate | "
+        "| file | size | max error against Keras | PSNR lost against Keras | GPU delegate | "
         f"predicted on {config.device} |",
         "|---|---|---|---|---|---|",
         *(
-            f"| model_{v.precision}.tflite | {v.size_bytes / 1024:.1f} KiB | {v.max_error:.1e} | "
-            f"{v.psnr_db - v.keras_psnr_db:+.4f} dB | "
+            f"| {v.variant.file_name} | {v.size_bytes / 1024:.1f} KiB | {v.max_error:.1e} | "
+            f"{signed(v.loss_db)} dB | "
             f"{'every op delegated' if v.delegated else '; '.join(v.fallbacks)} | "
             f"{v.predicted_ms:.2f} ms (90 %: {v.low_ms:.2f} to {v.high_ms:.2f}) |"
             for v in files
         ),
         *(
-            f"**Failed check** of model_{v.precision}.tflite: {failure}"
+            f"**Failed check** of {v.variant.file_name}: {failure}"
             for v in files
             for failure in v.failures
         ),
-        "Run times are predictions of the latency oracle, not measurements.",
+        "Run times are predictions of the latency oracle, not measurements. "
+        "What was checked and how stands in report.md and, with pictures, in report.html.",
         "## Use",
         "```python\n"
         "from ai_edge_litert.interpreter import Interpreter\n\n"
-        f'runner = Interpreter("model_fp32.tflite").get_signature_runner()\n'
+        f'runner = Interpreter("{files[0].variant.file_name}").get_signature_runner()\n'
         f"rgb = runner({INPUT}=frame)[{OUTPUT!r}].clip(0, 1)\n"
         "```",
         "## Made with",
-        ", ".join(f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES),
+        ", ".join(f"{name} {version}" for name, version in made_with().items()),
         "## Study",
-        "```json\n" + json.dumps(document_of(config), indent=2) + "\n```",
+        "```json\n" + json.dumps(study_settings(config), indent=2) + "\n```",
         "## Architecture",
         "```json\n" + source.architecture.to_json() + "\n```",
     ]

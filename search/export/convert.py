@@ -7,19 +7,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from latency.graph import Graph
 from search.errors import UserError
 from search.tasks.task import ImageShape
 from spaces.ops.keras_backend import Network
 
 from .calibration import Calibration
 from .order import in_written_order
+from .signature import INPUT, OUTPUT
 from .variant import PRECISIONS, Precision, Variant
-
-INPUT, OUTPUT = "image", "rgb"
-"""Tensor names of the serving signature."""
-
-_FORBIDDEN = frozenset({"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "SHAPE", "PACK"})
 
 
 def convert(model: Network, input_shape: ImageShape, precision: Precision = "fp32") -> bytes:
@@ -64,17 +59,3 @@ def convert_all(
     """
     for variant in variants:
         yield variant, convert(model, variant.input_shape, variant.precision)
-
-
-def unsound_ops(graph: Graph) -> list[str]:
-    """What a sound export never holds: variables, computed shapes, other batches, high ranks."""
-    found = [f"op {i} {op.kind}" for i, op in enumerate(graph.ops) if op.kind in _FORBIDDEN]
-    for index, tensor in enumerate(graph.tensors):
-        if len(tensor.shape) > 4 or any(size < 1 for size in tensor.shape):
-            found.append(f"tensor {index} of shape {tensor.shape}")
-    found += [
-        f"input of batch {graph.tensors[i].shape[0]}"
-        for i in graph.inputs
-        if graph.tensors[i].shape[0] != 1
-    ]
-    return found

@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from latency import Graph, read_tflite
@@ -16,36 +16,47 @@ from latency.measurements import Measurement, read_measurements
 from search.data.pairs import Encoding, encoder_for
 from search.data.raw import Sensor
 from search.errors import UserError
-from search.export.variant import known_precision
+from search.export.variant import Variant, known_precision
 from search.tasks import TASKS, Task
+from search.tasks.task import ImageShape
 from spaces.architecture import Architecture
 
 RECORD = "verification.json"
+PICTURES = "pictures"
+FORMAT = 2
+"""Of the record. 1 had no pictures, no digests but the files' own, and one resolution."""
 MEASUREMENTS = "measurements.jsonl"
 """Run times of the bundle's files, in the format of all measurements."""
-
-
-def file_name(precision: str) -> str:
-    """The .tflite file of a `precision` in its bundle."""
-    return f"model_{precision}.tflite"
+_MOST_SIDE = 1 << 16
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """One .tflite file as it was verified. Times are predicted for the bundle's device, in ms."""
+    """One .tflite file as it was verified. Times are predicted for the bundle's device, in ms.
 
-    precision: str
+    `check_psnr_db`: of the check picture against its target; None in records of format 1.
+    """
+
+    variant: Variant
     sha256: str
     predicted_ms: float
     low_ms: float
     high_ms: float
+    check_psnr_db: float | None = None
+
+    @property
+    def precision(self) -> str:
+        """Of its weights and activations."""
+        return self.variant.precision
 
 
 @dataclass(frozen=True)
 class StoredBundle:
     """What a bundle says of itself. `psnr_db`: on the validation part of `dataset`.
 
-    `encoding`, `sensor`: how a photograph becomes the files' input.
+    `encoding`, `sensor`: how a photograph becomes the files' input. `files`: by their names.
+    `contents`: SHA-256 of all other files of the bundle, by their paths in it. `data_sha256`: of
+    the validation images that it was verified on.
     """
 
     directory: Path
@@ -59,19 +70,28 @@ class StoredBundle:
     encoding: Encoding
     sensor: Sensor | None
     files: Mapping[str, StoredFile]
+    contents: Mapping[str, str]
+    data_sha256: str | None
+    format: int
 
     def file(self, precision: str | None = None) -> StoredFile:
-        """The file of a `precision`, by default the first. UserError where there is none."""
-        if precision is None:
-            return next(iter(self.files.values()))
-        if precision not in self.files:
-            known = ", ".join(self.files)
+        """The file of a `precision`, by default the first; at the task's resolution where there is
+        one, else at the first. UserError where there is none."""
+        fitting = [f for f in self.files.values() if precision in (None, f.precision)]
+        if not fitting:
+            known = ", ".join(dict.fromkeys(f.precision for f in self.files.values()))
             raise UserError(f"{self.directory} has no {precision} file: it holds {known}")
-        return self.files[precision]
+        return next((f for f in fitting if f.variant.at_task_size), fitting[0])
+
+    @property
+    def task_files(self) -> list[StoredFile]:
+        """The files at the task's resolution; all where there is none."""
+        files = list(self.files.values())
+        return [file for file in files if file.variant.at_task_size] or files
 
     def path(self, file: StoredFile) -> Path:
         """Where a file of the bundle lies."""
-        return self.directory / file_name(file.precision)
+        return self.directory / file.variant.file_name
 
     def measurements(self) -> list[Measurement]:
         """What was measured of the files that the bundle holds, in the order it was made.
@@ -143,18 +163,22 @@ def read_bundle(directory: Path) -> StoredBundle:
 
 
 def _parsed(directory: Path, document: Any) -> StoredBundle:
-    files = [_parsed_file(entry) for entry in document["files"]]
-    if not files:
-        raise ValueError("it lists no file")
     if document["task"] not in TASKS:
         raise ValueError(f"unknown task {document['task']!r}")
+    task = TASKS[document["task"]]
+    found = int(document.get("format", 1))
+    if found > FORMAT:
+        raise ValueError(f"its format is {found}, this version reads up to {FORMAT}")
     sensor = document["sensor"]
     sensor = None if sensor is None else Sensor.from_dict(sensor)
     encoder_for(sensor, document["encoding"])  # Refuses one that is none.
+    files = [_parsed_file(entry, task) for entry in document["files"]]
+    if not files:
+        raise ValueError("it lists no file")
     return StoredBundle(
         directory=directory,
         study=document["study"],
-        task=TASKS[document["task"]],
+        task=task,
         device=document["device"],
         architecture=Architecture.from_json(json.dumps(document["architecture"])),
         origin=document["origin"],
@@ -162,13 +186,37 @@ def _parsed(directory: Path, document: Any) -> StoredBundle:
         psnr_db=float(document["psnr_db"]),
         encoding=document["encoding"],
         sensor=sensor,
-        files={file.precision: file for file in files},
+        files={file.variant.file_name: file for file in files},
+        contents=_parsed_contents(document["contents"] if found > 1 else {}),
+        data_sha256=str(document["data"]["sha256"]) if found > 1 else None,
+        format=found,
     )
 
 
-def _parsed_file(entry: Any) -> StoredFile:
+def _parsed_contents(listed: Any) -> dict[str, str]:
+    """Files of the bundle, of which none may lead out of it."""
+    for name in listed:
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"it lists {name!r}")
+    return {str(name): str(sha256) for name, sha256 in listed.items()}
+
+
+def _parsed_file(entry: Any, task: Task) -> StoredFile:
     times_ms = {name: float(entry[name]) for name in ("predicted_ms", "low_ms", "high_ms")}
     if not all(0 < time_ms < math.inf for time_ms in times_ms.values()):
         raise ValueError(f"predicted times {times_ms}")
     # A precision is part of a file's name: no other may lead out of the bundle.
-    return StoredFile(known_precision(entry["precision"]), str(entry["sha256"]), **times_ms)
+    precision = known_precision(entry["precision"])
+    shape = _parsed_shape(entry.get("input_shape", task.input_shape))
+    variant = Variant(precision, shape, bool(entry.get("at_task_size", True)))
+    check = entry["check"] if "input_shape" in entry else None
+    check_psnr_db = None if check is None else float(check["psnr_db"])
+    return StoredFile(variant, str(entry["sha256"]), **times_ms, check_psnr_db=check_psnr_db)
+
+
+def _parsed_shape(entry: Any) -> ImageShape:
+    height, width, channels = (int(side) for side in entry)
+    if not all(0 < side < _MOST_SIDE for side in (height, width, channels)):
+        raise ValueError(f"an input of shape {entry}")
+    return height, width, channels

@@ -4,112 +4,194 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
-from latency import LatencyOracle, read_tflite
-from latency.graph import Graph
-from search.metrics import psnr_db
+from latency import LatencyEstimate, LatencyOracle, read_tflite
+from latency.graph import Graph, Shape
 
-from .convert import INPUT, OUTPUT, unsound_ops
-from .variant import Precision
-
-
-@dataclass(frozen=True)
-class Bound:
-    """How far a file may be from Keras: `max_error` in units of [0, 1], `psnr_loss_db` in dB."""
-
-    max_error: float
-    psnr_loss_db: float
-
-
-BOUNDS: dict[Precision, Bound] = {"fp32": Bound(1e-4, 0.001), "fp16": Bound(1e-2, 0.02)}
-"""fp32 differs by rounding (6e-7 measured), fp16 by its weights (4e-4 measured)."""
+from .bounds import BOUNDS
+from .check import Checked
+from .delegation import CheckedOp, checked_ops, unsound_ops
+from .quality import Quality, mean_quality, quality
+from .reference import Reference, References
+from .running import run_file
+from .variant import Variant
 
 
 @dataclass(frozen=True)
 class Verification:
     """What was found of one file. `failures` is empty where the export may be trusted.
 
-    PSNRs are of one full frame of `data`, in dB against its target. Run times are predicted.
+    `max_error`, `mean_error`: of its pictures against Keras's, in units of [0, 1], clipped to it.
+    `psnr_db`, `ssim`: against the targets, mean over `images` full frames of validation data;
+    `keras_` of the trained network's own. `loss_db`: PSNR below Keras in fp32, `loss_to_fp32_db`
+    below the fp32 file of the same size (None without one). Run times are predicted, in ms.
+    `check`: of the check picture, for later.
     """
 
-    precision: Precision
+    variant: Variant
+    output_shape: Shape
     size_bytes: int
     sha256: str
+    images: int
+    finite: bool
     max_error: float
+    mean_error: float
     psnr_db: float
+    ssim: float
     keras_psnr_db: float
-    delegated: bool
-    fallbacks: tuple[str, ...]
+    keras_ssim: float
+    loss_to_fp32_db: float | None
+    ops: tuple[CheckedOp, ...]
     kernels: int
+    same_kernels: bool
     predicted_ms: float
     low_ms: float
     high_ms: float
-    failures: tuple[str, ...]
+    notes: tuple[str, ...]
+    failures: tuple[str, ...] = ()
+    check: Checked | None = None
+
+    @property
+    def loss_db(self) -> float:
+        """Below Keras in fp32."""
+        return self.keras_psnr_db - self.psnr_db
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """The ops that the GPU delegate leaves to the CPU, and why."""
+        return tuple(f"op {op.index} {op.kind}: {op.why}" for op in self.ops if op.place == "CPU")
+
+    @property
+    def delegated(self) -> bool:
+        """Whether the GPU runs every op."""
+        return not self.fallbacks
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, which has no number for what is not finite."""
-        return {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in asdict(self).items()
-        }
+        found = asdict(self)
+        variant = found.pop("variant")
+        found |= {"loss_db": self.loss_db, "delegated": self.delegated}
+        bounds = {"max_loss_db": BOUNDS[self.variant.precision].loss_db}
+        return variant | bounds | {name: _finite(value) for name, value in found.items()}
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """What a file made of the frames, held against Keras and the targets."""
+
+    finite: bool
+    max_error: float
+    mean_error: float
+    quality: Quality
 
 
 def verify(
+    variant: Variant,
     file: bytes,
-    precision: Precision,
-    frame: np.ndarray,
-    target: np.ndarray,
-    keras_output: np.ndarray,
+    references: References,
     traced: Graph,
     oracle: LatencyOracle,
+    fp32: Verification | None = None,
 ) -> Verification:
-    """Run `file` on `frame` [1, h, w, C] with LiteRT and compare, op by op and pixel by pixel.
+    """Run `file` on the frames of `references` with LiteRT and compare, op by op and pixel by
+    pixel.
 
-    `target` [1, H, W, 3] in [0, 1]; `keras_output` the model's own output of the frame; `traced`
-    the graph that the search priced.
+    `traced`: the graph that the search priced; `fp32`: the fp32 file of the same size. The pictures
+    stay beside the frames. Raises UserError for a file that LiteRT cannot run.
     """
     graph = read_tflite(file)
-    output = run_tflite(file)(frame)
+    frames = references.frames
+    outputs = [frame.output(variant.label) for frame in frames]
+    run_file(file, [frame.input for frame in frames], outputs, variant.file_name)
+    pictures = _mean([_compared(frame, variant.label) for frame in frames])
     latency = oracle.predict(graph)
-    error = float(np.max(np.abs(output - keras_output)))
-    own, keras = (float(psnr_db(target, image)[0]) for image in (output, keras_output))
-    fallbacks = tuple(f"op {f.op_index} {f.kind}: {f.reason}" for f in latency.fallbacks)
-    bound = BOUNDS[precision]
-    failures = [f"not a sound export: {found}" for found in unsound_ops(graph)]
-    if not np.isfinite(output).all():
-        failures.append("the output is not finite")
-    if not error <= bound.max_error:
-        failures.append(f"differs from Keras by {error:.2g}, more than {bound.max_error:g}")
-    if not keras - own <= bound.psnr_loss_db:
-        failures.append(f"loses {keras - own:.3f} dB, more than {bound.psnr_loss_db:g} dB")
-    failures += [f"left to the CPU by the GPU delegate: {f}" for f in fallbacks]
-    if latency.launches != oracle.predict(traced).launches:
-        failures.append("lowers to other kernels than the search priced")
-    return Verification(
-        precision=precision,
+    keras = references.keras_quality
+    found = Verification(
+        variant=variant,
+        output_shape=graph.tensors[graph.outputs[0]].shape,
         size_bytes=len(file),
         sha256=hashlib.sha256(file).hexdigest(),
-        max_error=error,
-        psnr_db=own,
-        keras_psnr_db=keras,
-        delegated=not fallbacks,
-        fallbacks=fallbacks,
+        images=len(frames),
+        finite=pictures.finite,
+        max_error=pictures.max_error,
+        mean_error=pictures.mean_error,
+        psnr_db=pictures.quality.psnr_db,
+        ssim=pictures.quality.ssim,
+        keras_psnr_db=keras.psnr_db,
+        keras_ssim=keras.ssim,
+        loss_to_fp32_db=fp32.psnr_db - pictures.quality.psnr_db if fp32 else None,
+        ops=checked_ops(graph, oracle.profile.gpu),
         kernels=len(latency.kernels),
+        same_kernels=latency.launches == oracle.predict(traced).launches,
         predicted_ms=latency.ms,
         low_ms=latency.low_ms,
         high_ms=latency.high_ms,
-        failures=tuple(failures),
+        notes=_notes(latency),
+    )
+    failures = [f"not a sound export: {flaw}" for flaw in unsound_ops(graph)]
+    return replace(found, failures=(*failures, *failures_of(found)))
+
+
+def signed(loss_db: float) -> str:
+    """With four decimals, and no sign for nothing."""
+    return f"{loss_db:+.4f}" if abs(loss_db) >= 5e-5 or math.isnan(loss_db) else "0.0000"
+
+
+def failures_of(found: Verification) -> list[str]:
+    """Where a file is past the bound of its precision."""
+    bound = BOUNDS[found.variant.precision]
+    failures = []
+    if not found.finite:
+        failures.append("the output is not finite")
+    failures += past_bound(found.variant, found.max_error, found.loss_db)
+    if bound.for_gpu:
+        failures += [f"left to the CPU by the GPU delegate: {f}" for f in found.fallbacks]
+        if not found.same_kernels:
+            failures.append("lowers to other kernels than the search priced")
+    return failures
+
+
+def past_bound(variant: Variant, max_error: float, loss_db: float) -> list[str]:
+    """What is too large of an error and a loss against Keras; not-a-number is."""
+    bound = BOUNDS[variant.precision]
+    failures = []
+    if bound.max_error is not None and not max_error <= bound.max_error:
+        failures.append(f"differs from Keras by {max_error:.2g}, more than {bound.max_error:g}")
+    if not loss_db <= bound.loss_db:
+        failures.append(f"loses {loss_db:.3f} dB, more than {bound.loss_db:g} dB")
+    return failures
+
+
+def _compared(frame: Reference, label: str) -> _Pictures:
+    output, keras = np.load(frame.output(label)), np.load(frame.keras)
+    error = np.abs(np.clip(output, 0, 1) - keras)
+    return _Pictures(
+        bool(np.isfinite(output).all()),
+        float(error.max()),
+        float(error.mean(dtype=np.float64)),
+        quality(np.load(frame.target), output),
     )
 
 
-def run_tflite(file: bytes) -> Callable[[np.ndarray], np.ndarray]:
-    """`file` as a function of one input frame."""
-    interpreter = Interpreter(model_content=file, num_threads=2)
-    runner = interpreter.get_signature_runner()
-    return lambda frame: np.array(runner(**{INPUT: frame.astype(np.float32)})[OUTPUT])
+def _mean(found: Sequence[_Pictures]) -> _Pictures:
+    """Over the frames; of errors the largest."""
+    return _Pictures(
+        all(one.finite for one in found),
+        float(np.max([one.max_error for one in found])),  # `max` may pass over a NaN.
+        float(np.mean([one.mean_error for one in found])),
+        mean_quality([one.quality for one in found]),
+    )
+
+
+def _notes(latency: LatencyEstimate) -> tuple[str, ...]:
+    """What the oracle says against its prediction."""
+    return latency.notes + ((latency.failure,) if latency.failure else ())
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

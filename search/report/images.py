@@ -82,10 +82,10 @@ def picture_png(pictures: Pictures, index: int, kind: Kind) -> bytes:
     return buffer.getvalue()
 
 
-def error_map(output: np.ndarray, target: np.ndarray) -> np.ndarray:
+def error_map(output: np.ndarray, target: np.ndarray, levels: float = ERROR_LEVELS) -> np.ndarray:
     """Mean absolute error of each pixel over its channels, from black for none to pale yellow for
-    `ERROR_LEVELS` and more. All uint8 [H, W, 3]."""
-    error = np.abs(output.astype(np.int16) - target).mean(axis=-1) / ERROR_LEVELS
+    `levels` of 255 and more. Both [H, W, 3] from 0 to 255, the map uint8 of the same shape."""
+    error = np.abs(output.astype(np.float32) - target).mean(axis=-1) / levels
     # A scale whose lightness rises evenly is read alike by any eye.
     scale = np.array([hex_to_rgb(colour) for colour in sequential.Inferno])
     place = np.clip(error, 0, 1) * (len(scale) - 1)
@@ -135,11 +135,21 @@ def strips_html(results: StudyResults) -> str:
 
 def data_uri(pixels: np.ndarray) -> str:
     """uint8 [H, W, 3] as a JPEG data URI of at most `MAX_SIDE` pixels a side."""
+    return jpeg_uri(jpeg(pixels))
+
+
+def jpeg_uri(content: bytes) -> str:
+    """A JPEG file as a data URI."""
+    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+
+
+def jpeg(pixels: np.ndarray) -> bytes:
+    """uint8 [H, W, 3] as a JPEG file of at most `MAX_SIDE` pixels a side."""
     image = Image.fromarray(pixels)
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=92, subsampling=0)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return buffer.getvalue()
 
 
 def _figure(picture: Picture, number: int) -> str:

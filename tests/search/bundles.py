@@ -6,17 +6,41 @@ import keras
 import numpy as np
 from tiny_study import tiny_study
 
-from latency import LatencyOracle
+from search.artifacts import save_weights
 from search.config import parse_config
 from search.data.isp import SENSOR
-from search.data.pairs import PairMeta
-from search.export.bundle import Bundle
+from search.data.pairs import PairMeta, encoder_for
+from search.export.bundle import Bundle, Checker, Subject, finished, origins_of
+from search.export.check import make_check
 from search.export.convert import convert
-from search.export.record import RECORD, file_name
 from search.export.source import Trained
-from search.export.verify import verify
+from search.export.variant import variants
 from search.networks import candidate, zoo_architecture
 from spaces.ops.keras_backend import Network
+
+
+class NoisePairs:
+    """Two pairs of noise, the input of `size`: as good as any for a network that nobody trained."""
+
+    decodes_files = False
+
+    def __init__(self, task, size, channels):
+        self.meta = PairMeta("noise", task, "val", SENSOR if task == "isp" else None)
+        rng = np.random.default_rng(1)
+        raw = task == "isp"
+        high, scale, dtype = (1024, 2, np.uint16) if raw else (256, 1, np.uint8)
+        self._inputs = rng.integers(0, high, (2, *size, channels)).astype(dtype)
+        shape = (2, scale * size[0], scale * size[1], 3)
+        self._targets = rng.integers(0, 256, shape).astype(np.uint8)
+
+    def __len__(self):
+        return 2
+
+    def read(self, index):
+        return self._inputs[index], self._targets[index]
+
+    def depth(self, index):
+        return None
 
 
 def random_network(network, channels, seed=0):
@@ -28,26 +52,31 @@ def random_network(network, channels, seed=0):
     return model
 
 
-def make_bundle(folder, size, architecture=None, precisions=("fp32", "fp16"), task="isp"):
-    """Export an untrained network, by default MiAlgo's three convolutions, for inputs of `size`."""
+def make_bundle(folder, size, architecture=None, precisions=("fp32", "fp16"), task="isp", sizes=()):
+    """Export an untrained network, by default MiAlgo's three convolutions, for inputs of `size`,
+    as if that were the task's."""
     architecture = architecture or zoo_architecture("mialgo_track1")
     network = candidate(architecture)
     model = random_network(network.network, network.input_channels)
-    frame = np.random.default_rng(1).random((1, *size, network.input_channels), np.float32)
-    output = model(frame, training=False).numpy()
-    folder.mkdir(parents=True)
-    found = []
-    for precision in precisions:
-        file = convert(model, frame.shape[1:], precision)
-        (folder / file_name(precision)).write_bytes(file)
-        oracle = LatencyOracle("snapdragon-8-gen-1")
-        target = np.clip(output, 0, 1)
-        found.append(
-            verify(file, precision, frame, target, output, network.trace(*size), oracle)
-        )  # fmt: skip
     config = parse_config(tiny_study("tiny", {}, task=task, space={}), "test")
-    data = PairMeta("sample data", task, "val", SENSOR if task == "isp" else None)
+    pairs = NoisePairs(task, size, network.input_channels)
+    subject = Subject(config, network, model, pairs, encoder_for(pairs.meta))
+    chosen = variants(precisions, (*size, network.input_channels), sizes)
+    folder.mkdir(parents=True)
+    scale = config.task_facts.scale
+    check = make_check(
+        model, pairs, subject.encode, scale, list(dict.fromkeys(v.input_shape[:2] for v in chosen))
+    )
+    checker = Checker(subject, check, 1, folder.parent / f"{folder.name}-frames")
+    found = []
+    for variant in chosen:
+        file = convert(model, variant.input_shape, variant.precision)
+        (folder / variant.file_name).write_bytes(file)
+        found.append(checker.verified(variant, file))
+    check.write(folder)
     source = Trained(architecture, folder, "trial 0", 30.0, 10, 0)
-    record = Bundle(folder, config, data, source, tuple(found)).to_dict()
-    (folder / RECORD).write_text(json.dumps(record))
+    origins = origins_of(source, subject, found, save_weights(folder, model.get_weights()))
+    bundle = Bundle(folder, config, pairs.meta, source, tuple(found), origins)
+    record = finished(folder, bundle, checker.strips(found)).record()
+    assert json.loads((folder / "verification.json").read_text())["study"] == record["study"]
     return folder

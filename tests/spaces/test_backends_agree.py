@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from latency import load_profile, lower, read_tflite
 from search.export.convert import convert
-from search.export.verify import run_tflite
+from search.export.signature import run_tflite
 from spaces import SPACES
 from spaces.ops.keras_backend import Network
 

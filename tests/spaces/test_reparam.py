@@ -6,7 +6,7 @@ import pytest
 
 from latency import read_tflite
 from search.export.convert import convert
-from search.export.verify import run_tflite
+from search.export.signature import run_tflite
 from spaces.ops.keras_backend import Network
 from spaces.ops.reparam import REPARAMETERISED
 from spaces.ops.trace import trace

@@ -10,8 +10,12 @@ import tensorflow as tf
 from latency import LatencyOracle, read_tflite
 from latency.graph import Graph, Op, Tensor
 from search.errors import UserError
-from search.export.convert import convert, unsound_ops
-from search.export.verify import run_tflite, verify
+from search.export.convert import convert
+from search.export.delegation import unsound_ops
+from search.export.reference import References, make_reference
+from search.export.signature import run_tflite
+from search.export.variant import Variant
+from search.export.verify import verify
 from spaces import SPACES
 from spaces.ops.keras_backend import Network
 
@@ -39,15 +43,20 @@ def frame() -> np.ndarray:
     return np.random.default_rng(1).random((1, *SHAPE), np.float32)
 
 
-def checked(model, frame, file, precision="fp32", **changes):
-    arguments = {
-        "frame": frame,
-        "target": _noisy(np.clip(model(frame).numpy(), 0, 1)),
-        "keras_output": model(frame).numpy(),
-        "traced": SPACE.trace(ARCHITECTURE, *SHAPE[:2]),
-        "oracle": ORACLE,
-    }
-    return verify(file, precision, **(arguments | changes))
+@pytest.fixture
+def checked(model, frame, tmp_path):
+    """Verifies a file of the model, against Keras's picture of one frame."""
+
+    def check(file, precision="fp32", own=model, target=None, traced=None, fp32=None):
+        folder = tmp_path / f"frames{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        if target is None:
+            target = _noisy(np.clip(own(frame).numpy(), 0, 1))
+        references = References((make_reference(own, frame, target, folder),))
+        traced = traced or SPACE.trace(ARCHITECTURE, *SHAPE[:2])
+        return verify(Variant(precision, SHAPE), file, references, traced, ORACLE, fp32)
+
+    return check
 
 
 def _noisy(images):
@@ -57,8 +66,8 @@ def _noisy(images):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_a_sound_export_passes(model, frame, precision):
-    found = checked(model, frame, convert(model, SHAPE, precision), precision)
+def test_a_sound_export_passes(model, checked, precision):
+    found = checked(convert(model, SHAPE, precision), precision)
     assert found.failures == ()
     assert found.delegated
     assert found.low_ms < found.predicted_ms < found.high_ms
@@ -112,37 +121,48 @@ def test_signature_names_and_fixed_batch(model, frame):
     assert run_tflite(file)(frame).shape == (1, 128, 192, 3)
 
 
-def test_other_weights_are_noticed(model, frame):
+def test_other_weights_are_noticed(model, checked):
     other = build()
     other.set_weights([w * 1.1 for w in model.get_weights()])
-    found = checked(model, frame, convert(other, SHAPE))
+    found = checked(convert(other, SHAPE))
     assert any("differs from Keras by" in failure for failure in found.failures)
     assert any("loses" in failure for failure in found.failures)
 
 
-def test_a_network_that_gives_no_numbers_is_noticed(model, frame):
+def test_a_network_that_gives_no_numbers_is_noticed(checked):
     broken = build()
     weights = broken.get_weights()
     weights[-1] = weights[-1] * np.nan
     broken.set_weights(weights)
-    found = checked(model, frame, convert(broken, SHAPE))
+    found = checked(convert(broken, SHAPE))
     assert "the output is not finite" in found.failures
 
 
-def test_another_network_than_was_priced_is_noticed(model, frame):
+def test_another_network_than_was_priced_is_noticed(model, checked):
     traced = SPACE.trace(SPACE.mutate(ARCHITECTURE, np.random.default_rng(0)), *SHAPE[:2])
-    found = checked(model, frame, convert(model, SHAPE), traced=traced)
+    found = checked(convert(model, SHAPE), traced=traced)
     assert "lowers to other kernels than the search priced" in found.failures
 
 
-def test_an_op_that_the_delegate_refuses_is_noticed(frame):
+def test_an_op_that_the_delegate_refuses_is_noticed(frame, checked):
     network = Network(lambda ops, x: ops.stack([ops.channel(x, i) for i in range(3)]), 4)
     file = convert(network, SHAPE)
-    output = network(frame).numpy()
-    found = checked(network, frame, file, target=output, keras_output=output)
+    found = checked(file, own=network, target=network(frame).numpy())
     assert not found.delegated
     assert any("left to the CPU" in failure for failure in found.failures)
     assert any("not a sound export" in failure and "PACK" in failure for failure in found.failures)
+    refused = [op for op in found.ops if op.place == "CPU"]
+    assert {op.kind for op in refused} == {f.split()[2][:-1] for f in found.fallbacks}
+    assert all(op.why and not op.kernels for op in refused)
+
+
+def test_what_is_not_for_the_gpu_may_run_on_the_cpu(frame, checked):
+    """It is told, op by op, and is no failure."""
+    network = Network(lambda ops, x: ops.stack([ops.channel(x, i) for i in range(3)]), 4)
+    found = checked(convert(network, SHAPE), "int8", own=network, target=network(frame).numpy())
+    assert not found.delegated
+    assert not found.same_kernels
+    assert not [f for f in found.failures if "CPU" in f or "kernels" in f]
 
 
 def test_dynamic_batches_and_variables_are_unsound():

@@ -14,7 +14,7 @@ from search.data.sample import prepare_sample
 from search.errors import UserError
 from search.export.convert import convert
 from search.export.record import MEASUREMENTS, read_bundle
-from search.export.verify import run_tflite
+from search.export.signature import run_tflite
 from search.metrics import psnr_db
 from search.networks import candidate, zoo_architecture
 from search.objective import score

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from latency import load_profile, lower, read_tflite
 from search.export.convert import convert
-from search.export.verify import run_tflite
+from search.export.signature import run_tflite
 from spaces.blocks.attention import ATTENTION, NOT_GATES, self_attention
 from spaces.blocks.colour import TONE, colour_gains, gamma, tone_curve
 from spaces.blocks.down import DOWN

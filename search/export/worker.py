@@ -1,0 +1,39 @@
+"""One file in one process: `python -m search.export.worker REQUEST`, the answer on stdout.
+
+REQUEST is JSON: model, inputs, outputs (paths; frames and pictures are .npy files). The answer is
+one JSON line, {"frames": how many} or {"error": ...}.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from search.errors import UserError
+from search.render.answer import answer
+
+from .signature import INPUT, OUTPUT, run_tflite
+
+
+def main() -> None:
+    """Answer the request on the command line."""
+    answer(lambda request: _run(json.loads(request)))
+
+
+def _run(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        run = run_tflite(Path(request["model"]).read_bytes())
+        for given, made in zip(request["inputs"], request["outputs"], strict=True):
+            np.save(made, run(np.load(given)))
+    except MemoryError:
+        raise UserError("out of memory") from None
+    except KeyError:
+        raise UserError(f"its signature does not take {INPUT} and give {OUTPUT}") from None
+    return {"frames": len(request["inputs"])}
+
+
+if __name__ == "__main__":
+    main()
