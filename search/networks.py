@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from latency.graph import Graph
@@ -28,6 +28,12 @@ class Candidate:
     input_channels: int
     residual: bool = False
     tone: str = "none"
+
+    @property
+    def clipped(self) -> Candidate:
+        """With its output cut to [0, 1], as it is exported: no kernel more, for the GPU delegate
+        does that within the last one."""
+        return replace(self, network=lambda ops, x: ops.clip(self.network(ops, x)))
 
     def trace(self, height: int, width: int) -> Graph:
         """The graph on an input of `height` x `width`."""

@@ -212,6 +212,10 @@ class KerasOps:
         """See `Ops.power`."""
         return keras.ops.power(x, exponent)
 
+    def clip(self, x: Any) -> Any:
+        """See `Ops.clip`: MINIMUM and RELU in a file, which every runtime knows."""
+        return tf.clip_by_value(x, 0.0, 1.0)
+
     def subtract(self, x: Any, y: Any) -> Any:
         """See `Ops.subtract`."""
         return keras.ops.subtract(x, y)

@@ -132,6 +132,10 @@ class Ops(Protocol[T]):
         """`x ** exponent` of a non-negative `x`."""
         ...
 
+    def clip(self, x: T) -> T:
+        """`x` cut to [0, 1]."""
+        ...
+
     def subtract(self, x: T, y: T) -> T:
         """Difference `x - y` of two tensors of one shape."""
         ...

@@ -213,6 +213,10 @@ class TraceOps:
     def _with_constant(self, kind: str, x: int, constant: Shape) -> int:
         return self.emit(kind, (x,), self.tensors[x], (constant,))
 
+    def clip(self, x: int) -> int:
+        """See `Ops.clip`."""
+        return self.activation(self._with_constant("MINIMUM", x, ()), "relu")
+
     def subtract(self, x: int, y: int) -> int:
         """See `Ops.subtract`."""
         return self.emit("SUB", (x, y), self.tensors[x])
