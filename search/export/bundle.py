@@ -43,8 +43,6 @@ from .source import Trained, read_weights, trained_weights
 from .variant import DEFAULT_PRECISIONS, Variant, known_precision, variants
 from .verify import Verification, signed, verify
 
-DEFAULT_IMAGES = 2
-"""Full frames that files are verified on: Full HD takes a CPU seconds each."""
 CARD = "model_card.md"
 
 
@@ -134,7 +132,7 @@ def export_trial(
     trial: int | None = None,
     precisions: Sequence[str] = DEFAULT_PRECISIONS,
     sizes: Sequence[tuple[int, int]] = (),
-    images: int = DEFAULT_IMAGES,
+    images: int = 2,
     force: bool = False,
 ) -> Bundle:
     """Convert, verify and write one trial, by default the winner.
