@@ -14,6 +14,9 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "dynamic", "int8", "int8_qa
 DEFAULT_PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 """What a phone's GPU runs; integers are for CPUs and NPUs, and cost quality."""
 
+INTEGER: frozenset[Precision] = frozenset({"int8", "int8_qat"})
+"""Those that compute in 8 bits, and need data to be made."""
+
 
 @dataclass(frozen=True)
 class Variant:

@@ -21,9 +21,9 @@ from latency import read_tflite
 from latency.graph import Graph
 from latency.receptive_field import Locality, NotLocalError, Pool, locality
 from search.errors import UserError
+from search.export.surgery import EditableFile
 
 from .frame import Frame
-from .surgery import EditableFile
 from .tiling import Layout, Owned, layout, whole
 
 Floats = npt.NDArray[np.float32]

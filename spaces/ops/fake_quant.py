@@ -5,16 +5,18 @@ CVPR 2018. Gradients pass straight through the rounding and stop where a value i
 converter makes integer kernels of such a graph, with these very ranges.
 
 Weights: symmetric, a scale for each output channel, from the largest weight. Activations: a range
-for each tensor, from what calibration and training have seen. What TensorFlow Lite computes in one
-kernel (a convolution and its ReLU) is rounded once; what only moves values is not rounded again.
+for each tensor from calibration, which stands still in training, so that the weights learn to live
+in it: averages of what batches reach were measured to be worse, and so were learned ones
+(docs/experiments.md). What TensorFlow Lite computes in one kernel (a convolution and its ReLU) is
+rounded once; what only moves values is not rounded again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -23,11 +25,11 @@ import tensorflow as tf
 from .keras_backend import _BUILD_SIZE, KerasOps, Network, _InOrder
 
 BITS = 8
-EMA_MOMENTUM = 0.99
-"""Of the ranges in training: a batch counts a hundredth."""
-
 _SMALLEST = 1e-6
 """A range that is never empty, so that a scale is never zero."""
+
+_SHARES = tuple(np.linspace(0.5, 1.0, 26, dtype=np.float32).tolist())
+"""Of a tensor's whole range: what calibration tries."""
 
 _MOVING = frozenset({
     "max_pool", "average_pool", "global_max", "resize", "depth_to_space", "space_to_depth",
@@ -116,7 +118,7 @@ class _Rounded:
     def power(self, x: _Value, exponent: float) -> _Value:
         """As products where it is a small whole number: there is no integer kernel of POW."""
         if exponent not in (2.0, 3.0, 4.0):
-            return self.__getattr__("power")(x, exponent)
+            return cast(_Value, self.__getattr__("power")(x, exponent))
         product = x
         for _ in range(int(exponent) - 1):
             product = self.multiply(product, x)
@@ -172,12 +174,12 @@ class QuantisedNetwork(Network):
 
     def __init__(self, model: Network) -> None:
         """A copy of the trained `model`, which knows no ranges: see `calibrate`."""
-        fresh = Network(model._network, model._input_channels).deployed()
-        super().__init__(model._network, model._input_channels, parts=fresh.parts)
+        fresh = Network(model.network, model.input_channels).deployed()
+        super().__init__(model.network, model.input_channels, parts=fresh.parts)
         self.set_weights(model.deployed().get_weights())
         self._fused: frozenset[int] = frozenset()
         self._last: int | None = None
-        side, channels = _BUILD_SIZE, model._input_channels
+        side, channels = _BUILD_SIZE, model.input_channels
         survey, picture = self._read(
             keras.Input((side, side, channels)), lambda value: value.tensor
         )
@@ -187,50 +189,59 @@ class QuantisedNetwork(Network):
             shape=(survey._calls + 1, 2), initializer="zeros", trainable=False, name="ranges"
         )
 
-    def calibrate(self, batches: list[np.ndarray]) -> None:
-        """Take the ranges from encoded inputs [n, h, w, C]: the means of the batches' extremes."""
-        observe = tf.function(self._observed, reduce_retracing=True)
-        self.ranges.assign(np.mean([observe(batch).numpy() for batch in batches], axis=0))
+    def calibrate(self, batches: Sequence[np.ndarray]) -> None:
+        """Take the ranges from encoded inputs [n, h, w, C].
 
-    def call(self, inputs: Any, with_taps: bool = False, training: bool = False) -> Any:
-        """Run the network in 8 bits; in training the ranges follow the batches."""
-        seen: dict[int, Any] = {}
+        Of each tensor's whole range that share is kept with which rounding and cutting off
+        together do least harm to it, in the mean square.
+        """
+        extremes = tf.function(self._extremes, reduce_retracing=True)
+        found = np.array([extremes(batch).numpy() for batch in batches])
+        widest = np.stack([found[:, :, 0].min(axis=0), found[:, :, 1].max(axis=0)], axis=-1)
+        errors = tf.function(self._errors, reduce_retracing=True)
+        harm = sum(errors(batch, tf.constant(widest)).numpy() for batch in batches)
+        self.ranges.assign(widest * np.array(_SHARES)[np.argmin(harm, axis=1)][:, None])
+
+    def call(self, inputs: Any, with_taps: bool = False) -> Any:
+        """Run the network in 8 bits."""
 
         def rounding(value: _Value) -> Any:
-            if training and value.fixed is None:
-                seen[value.call] = _extremes(value.tensor)
-            own = _OUTPUT_RANGE if value.call == self._last else value.fixed
-            low, high = own or tf.unstack(self.ranges[value.call])
-            return tf.quantization.fake_quant_with_min_max_vars(value.tensor, low, high, BITS)
+            fixed = _OUTPUT_RANGE if value.call == self._last else value.fixed
+            return _rounded_to(value.tensor, fixed or self.ranges[value.call])
 
         ops, picture = self._read(inputs, rounding)
         output = ops.rounded(picture)
         if self._last is None:
             output = rounding(_Value(output, picture.call, _OUTPUT_RANGE))
-        if training:
-            self._follow(seen)
         return (output, ops.taps) if with_taps else output
 
     def _read(self, inputs: Any, rounding: Rounding) -> tuple[_Rounded, _Value]:
         """The network's picture, not yet rounded."""
         ops = _Rounded(_QuantisedLayers(self.parts), rounding, self._fused)
-        return ops, self._network(ops, ops.value(inputs))
+        return ops, self.network(ops, ops.value(inputs))
 
-    def _observed(self, inputs: Any) -> Any:
+    def _observed(self, inputs: Any, look: Callable[[_Value], Any], size: int) -> Any:
+        """[calls + 1, size]: what `look` finds of each tensor that is rounded, unrounded."""
         seen: dict[int, Any] = {}
 
         def rounding(value: _Value) -> Any:
-            seen[value.call] = _extremes(value.tensor)
+            seen[value.call] = look(value)
             return value.tensor
 
         ops, picture = self._read(inputs, rounding)
         ops.rounded(picture)
-        return tf.stack([seen.get(i, tf.zeros(2)) for i in range(self.ranges.shape[0])])
+        return tf.stack([seen.get(i, tf.zeros(size)) for i in range(self.ranges.shape[0])])
 
-    def _follow(self, seen: Mapping[int, Any]) -> None:
-        old = tf.unstack(tf.convert_to_tensor(self.ranges.value))
-        now = tf.stack([seen.get(i, row) for i, row in enumerate(old)])
-        self.ranges.assign(EMA_MOMENTUM * tf.stack(old) + (1 - EMA_MOMENTUM) * now)
+    def _extremes(self, inputs: Any) -> Any:
+        return self._observed(inputs, lambda value: _extremes(value.tensor), 2)
+
+    def _errors(self, inputs: Any, widest: Any) -> Any:
+        def look(value: _Value) -> Any:
+            x, bounds = value.tensor, widest[value.call]
+            tried = (_rounded_to(x, share * bounds) for share in _SHARES)
+            return tf.stack([tf.reduce_sum(tf.square(y - x)) for y in tried])
+
+        return self._observed(inputs, look, len(_SHARES))
 
 
 def _kind(name: str, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> str:
@@ -245,6 +256,11 @@ def _extremes(x: Any) -> Any:
     low = tf.minimum(tf.reduce_min(x), -_SMALLEST)
     high = tf.maximum(tf.reduce_max(x), _SMALLEST)
     return tf.stop_gradient(tf.stack([low, high]))
+
+
+def _rounded_to(x: Any, bounds: Any) -> Any:
+    """`x` in 8 bits between two `bounds`."""
+    return tf.quantization.fake_quant_with_min_max_vars(x, bounds[0], bounds[1], BITS)
 
 
 def _rounded_kernel(layer: keras.layers.Layer) -> Any:

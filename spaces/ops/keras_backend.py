@@ -357,7 +357,7 @@ class Network(keras.Model):  # type: ignore[misc]
     ) -> None:
         """`parts`: layers to use, in the network's order, instead of new ones."""
         super().__init__(name=name)
-        self._network, self._input_channels = network, input_channels
+        self.network, self.input_channels = network, input_channels
         ops = KerasOps(parts)
         network(ops, keras.Input((_BUILD_SIZE, _BUILD_SIZE, input_channels)))
         self.parts = ops.made if parts is None else list(parts)
@@ -371,12 +371,12 @@ class Network(keras.Model):  # type: ignore[misc]
         parts = [
             part.deployed() if isinstance(part, Reparameterised) else part for part in self.parts
         ]
-        return Network(self._network, self._input_channels, parts=parts)
+        return Network(self.network, self.input_channels, parts=parts)
 
     def call(self, inputs: Any, with_taps: bool = False) -> Any:
         """Run the network; image sizes are static in every traced function."""
         ops = KerasOps(self.parts)
-        output = self._network(_InOrder(ops), inputs)
+        output = self.network(_InOrder(ops), inputs)
         return (output, ops.taps) if with_taps else output
 
     def taps(self, inputs: Any, *, training: bool = False) -> tuple[Any, dict[str, Any]]:

@@ -16,6 +16,8 @@ from latency import read_tflite
 from latency.graph import Graph
 from latency.receptive_field import AXES, locality
 
+from .flatbuffer import new_buffer, packed, unpacked
+
 _SIZED = {"TRANSPOSE_CONV": (0, slice(None)), "RESIZE_BILINEAR": (1, slice(1, 3)),
           "RESIZE_NEAREST_NEIGHBOR": (1, slice(1, 3))}  # fmt: skip
 """Ops with a size among their arguments: its place, and what of the output's shape it is."""
@@ -26,7 +28,7 @@ class EditableFile:
 
     def __init__(self, file: bytes) -> None:
         self.graph: Graph = read_tflite(file)
-        self._model: Any = flatbuffer_utils.read_model_from_bytearray(bytearray(file))
+        self._model: Any = unpacked(file)
         self._subgraph: Any = self._model.subgraphs[0]
         self._number = self._numbers()
 
@@ -54,7 +56,7 @@ class EditableFile:
                 place, part = argument
                 shape = self._subgraph.tensors[operator.outputs[0]].shape[part]
                 operator.inputs[place] = self._new_constant(operator.inputs[place], shape)
-        return self._packed()
+        return packed(self._model)
 
     def part(self, given: Sequence[int], wanted: Sequence[int]) -> bytes:
         """The ops that make the tensors `wanted` of the input and the tensors `given`.
@@ -74,10 +76,7 @@ class EditableFile:
         self._subgraph.inputs = [self._number[tensor] for tensor in (image, *given)]
         self._subgraph.outputs = [self._number[tensor] for tensor in wanted]
         self._model.signatureDefs = None
-        return self._packed()
-
-    def _packed(self) -> bytes:
-        return bytes(flatbuffer_utils.convert_object_to_bytearray(self._model))
+        return packed(self._model)
 
     def _kind(self, operator: Any) -> str:
         return str(flatbuffer_utils.opcode_to_name(self._model, operator.opcodeIndex))
@@ -100,10 +99,9 @@ class EditableFile:
     def _new_constant(self, like: int, values: Sequence[int]) -> int:
         """A tensor of its own: constants that happen to be equal share one in the file."""
         old = self._subgraph.tensors[like]
-        tensor, buffer = flatbuffer_utils.TensorT(), flatbuffer_utils.BufferT()
-        buffer.data = np.frombuffer(np.asarray(values, np.int32).tobytes(), np.uint8)
+        tensor = flatbuffer_utils.TensorT()
         tensor.shape, tensor.type, tensor.name = [len(values)], old.type, old.name
         tensor.buffer = len(self._model.buffers)
-        self._model.buffers.append(buffer)
+        self._model.buffers.append(new_buffer(np.asarray(values, np.int32).tobytes()))
         self._subgraph.tensors.append(tensor)
         return len(self._subgraph.tensors) - 1
