@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -80,13 +80,23 @@ def export(server: str, study: str, output: Path, trial: int | None) -> list[Pat
         archive = zipfile.ZipFile(io.BytesIO(content))
     except zipfile.BadZipFile:
         raise UserError(f"what {server} sent is no bundle") from None
-    # By their names alone: nothing is written elsewhere, whatever the archive says.
     files = {
-        output / Path(entry.filename).name: archive.read(entry) for entry in archive.infolist()
+        output / _place(entry.filename): archive.read(entry)
+        for entry in archive.infolist()
+        if not entry.is_dir()
     }
     for path, content in files.items():
         write_bytes(path, content)
     return list(files)
+
+
+def _place(name: str) -> Path:
+    """Of a bundle's file in its folder, by its name alone: nothing is written elsewhere, whatever
+    the archive says."""
+    from search.export.record import PICTURES
+
+    *_, folder, last = ("", *PurePosixPath(name).parts)
+    return Path(PICTURES, last) if folder == PICTURES else Path(last)
 
 
 def _follow(ours: Client, name: str) -> None:

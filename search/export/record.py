@@ -34,7 +34,8 @@ _MOST_SIDE = 1 << 16
 class StoredFile:
     """One .tflite file as it was verified. Times are predicted for the bundle's device, in ms.
 
-    `check_psnr_db`: of the check picture against its target; None in records of format 1.
+    `check_psnr_db`: of the check picture against its target; None where it is no number, and in
+    records of format 1.
     """
 
     variant: Variant
@@ -210,8 +211,9 @@ def _parsed_file(entry: Any, task: Task) -> StoredFile:
     precision = known_precision(entry["precision"])
     shape = _parsed_shape(entry.get("input_shape", task.input_shape))
     variant = Variant(precision, shape, bool(entry.get("at_task_size", True)))
-    check = entry["check"] if "input_shape" in entry else None
-    check_psnr_db = None if check is None else float(check["psnr_db"])
+    check = entry["check"] if "input_shape" in entry else {"psnr_db": None}
+    # A forced export may have one that is no number.
+    check_psnr_db = None if check["psnr_db"] is None else float(check["psnr_db"])
     return StoredFile(variant, str(entry["sha256"]), **times_ms, check_psnr_db=check_psnr_db)
 
 

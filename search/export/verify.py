@@ -194,4 +194,6 @@ def _notes(latency: LatencyEstimate) -> tuple[str, ...]:
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -81,12 +81,14 @@ def timed_architectures(
     owners: dict[str | None, tuple[StoredBundle, str]] = {}
     found: list[Measurement] = []
     for bundle in bundles:
-        measured = bundle.measurements()
+        # Run times of other resolutions are not comparable.
+        own = {file.sha256: (bundle, file.precision) for file in bundle.task_files}
+        measured = [m for m in bundle.measurements() if m.sha256 in own]
         if not measured:
             raise UserError(
                 f"{bundle.directory} has no measurement of its files: see lensnas latency measure"
             )
-        owners |= {file.sha256: (bundle, file.precision) for file in bundle.files.values()}
+        owners |= own
         found += measured
     latest = {m.sha256: m for m in of_one_method(found, device, accelerator)}
     timed: dict[Architecture, Timed] = {}

@@ -158,8 +158,10 @@ def _number(trial: str) -> int | None:
 def _zipped(folder: Path, name: str) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.iterdir()):
+        for path in sorted(folder.rglob("*")):
+            inside = path.relative_to(folder)
             # Not the archive, nor what a server that was killed has left of one.
-            if path.is_file() and path.name != _ARCHIVE and not path.name.startswith("."):
-                archive.write(path, f"{name}/{path.name}")
+            hidden = any(part.startswith(".") for part in inside.parts)
+            if path.is_file() and path.name != _ARCHIVE and not hidden:
+                archive.write(path, f"{name}/{inside.as_posix()}")
     return content.getvalue()

@@ -78,6 +78,7 @@ def measure(
     """Measure run times; each is stored at once, so the same command goes on where it stopped.
 
     A bundle, a folder of 'lensnas export', keeps its run times itself; other models need --output.
+    Its files at the task's resolution are measured; name another one to have that measured.
     Models that the output file has for this device and accelerator are left out
     (--again measures them anew). A model that fails is reported and the others
     go on; the exit code is then 1.
@@ -126,9 +127,19 @@ def _todo(
     from latency.measurements.files import file_sha256, model_files
 
     measured = {(m.sha256, m.device, m.accelerator) for m in done}
-    files = model_files(models)
+    files = model_files([file for path in models for file in _of_bundle(path)])
     todo = [path for path in files if (file_sha256(path), device, accelerator) not in measured]
     return todo, len(files) - len(todo)
+
+
+def _of_bundle(path: Path) -> list[Path]:
+    """The files of a bundle that are at its task's resolution; anything else as it is."""
+    from search.export.record import is_bundle, read_bundle
+
+    if not is_bundle(path):
+        return [path]
+    bundle = read_bundle(path)
+    return sorted(bundle.path(file) for file in bundle.task_files)
 
 
 class _Target:

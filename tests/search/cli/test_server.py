@@ -57,7 +57,9 @@ def test_a_server_is_used_by_the_same_commands(terminal, server, refused):
     taken = terminal("serve", "--port", port())
     refused(taken, "another 'lensnas serve'")
     names = {path.name for path in (terminal.folder / "bundle").iterdir()}
-    assert names >= {"model_fp32.tflite", "model_card.md"}
+    assert names >= {"model_fp32.tflite", "model_card.md", "pictures"}
+    checked = terminal("export", "--verify", "bundle")
+    assert (checked.returncode, checked.stderr) == (0, "")
     refused(terminal("show", "nobody", "--server", server), "nobody")
     refused(terminal("run", "none.yaml", "--server", server), "none.yaml")
     refused(terminal("run", file, "--server", server, "--finish"), "--finish")

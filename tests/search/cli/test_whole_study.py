@@ -108,7 +108,9 @@ def test_an_exported_file_runs_by_hand(workplace, bundle, precision):
     interpreter.invoke()
     output = interpreter.get_tensor(rgb["index"])
     assert np.isfinite(output).all()
-    assert np.abs(output - keras_output).max() == pytest.approx(facts["max_error"], rel=0.5)
+    error = np.abs(np.clip(output, 0, 1) - np.clip(keras_output, 0, 1))
+    assert error.max() == pytest.approx(facts["max_error"], rel=0.5)
+    assert error.mean() == pytest.approx(facts["mean_error"], rel=0.5)
     for image, psnr_db in ((output, facts["psnr_db"]), (keras_output, facts["keras_psnr_db"])):
         error = np.mean((np.clip(image, 0, 1).astype(np.float64) - target) ** 2)
         assert -10 * np.log10(error) == pytest.approx(psnr_db, abs=1e-3)
@@ -137,12 +139,19 @@ def _reference(workplace, bundle):
 
 def test_the_bundle_agrees_with_the_study_and_with_the_oracle(workplace, results, bundle):
     folder = workplace.folder / "bundle"
-    assert json.loads((folder / "verification.json").read_text()) == bundle
+    record = json.loads((folder / "verification.json").read_text())
+    assert {"directory": "bundle", **record} == bundle
     assert sorted(p.name for p in folder.iterdir()) == [
+        "check.npz",
         "model_card.md",
         "model_fp16.tflite",
         "model_fp32.tflite",
+        "pictures",
+        "report.html",
+        "report.md",
+        "study.yaml",
         "verification.json",
+        "weights.npz",
     ]
     [winner] = [f for f in results["finalists"] if f["digest"] == results["winner"]]
     assert bundle["origin"] == winner["origin"]
@@ -153,6 +162,51 @@ def test_the_bundle_agrees_with_the_study_and_with_the_oracle(workplace, results
         assert predicted == facts["predicted_ms"]
         assert predicted == pytest.approx(winner["predicted_ms"], rel=1e-3)
         assert facts["failures"] == []
+
+
+def _contents(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_the_same_export_is_the_same_bytes_and_keeps_what_is_not_its_own(workplace, bundle):
+    first = _contents(workplace.folder / "bundle")
+    again = workplace.folder / "again"
+    (again / "pictures").mkdir(parents=True)
+    (again / "pictures/old.jpg").write_text("of an earlier export")
+    (again / "model_int8.tflite").write_text("of an earlier export")
+    (again / "notes.txt").write_text("mine")
+    earlier = {"contents": {"model_int8.tflite": "", "gone.txt": ""}}
+    (again / "verification.json").write_text(json.dumps(earlier))
+    done = workplace("export", "tiny", "-o", "again")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert _contents(again) == {**first, Path("notes.txt"): b"mine"}
+    assert not [p for p in workplace.folder.iterdir() if p.name.startswith(".again")]
+
+
+def test_the_study_in_the_bundle_is_the_one_that_was_run(workplace, bundle):
+    from search.config import load_config
+
+    kept = load_config(workplace.folder / "bundle/study.yaml")
+    assert kept == load_config(workplace.folder / "tiny.yaml")
+
+
+def test_a_bundle_is_verified_again_anywhere_and_on_its_studys_data(workplace, bundle, terminal):
+    anywhere = terminal("export", "--verify", workplace.folder / "bundle")
+    assert (anywhere.returncode, anywhere.stderr) == (0, "")
+    lines = anywhere.stdout.splitlines()
+    assert lines[0].startswith("model_fp32.tflite: all ")
+    assert lines[-1].endswith("bundle: verified again, nothing has changed")
+    there = workplace("export", "tiny", "--verify", "bundle", "--json")
+    assert (there.returncode, there.stderr) == (0, "")
+    findings = json.loads(there.stdout)
+    assert not [finding for finding in findings if finding["problems"]]
+    assert findings[-1] == {
+        "name": "4 validation images", "told": "those of the export", "problems": [],
+    }  # fmt: skip
+    full = [f["told"] for f in findings if f["told"].startswith("1 full frame, PSNR ")]
+    assert [f"PSNR {file['psnr_db']:.2f} dB, SSIM {file['ssim']:.4f}" in told
+            for file, told in zip(bundle["files"], full, strict=True)] == [True, True]  # fmt: skip
 
 
 def test_a_measured_export_scores_the_study_again(workplace, results, bundle):
@@ -213,8 +267,11 @@ def other_place(workplace, results, terminal):
     ("options", "parts"),
     [
         (["--trial", "99"], ["trial 99", "not there"]),
-        (["--precision", "int8"], ["'int8'", "fp32, fp16"]),
+        (["--precision", "int4"], ["'int4'", "fp32, fp16"]),
         (["--precision", "fp32,"], ["fp32, fp16"]),
+        (["--verify", "nowhere"], ["nowhere is no bundle"]),
+        (["--verify", "x", "--trial", "1"], ["--verify only looks"]),
+        (["--images", "0"], ["--images"]),
     ],
     ids=lambda value: " ".join(value),
 )
@@ -286,6 +343,14 @@ def test_a_failed_check_writes_nothing_without_force(workplace, results, refused
     [facts] = json.loads(forced.stdout, parse_constant=pytest.fail)["files"]
     assert "the output is not finite" in facts["failures"]
     assert "Failed check" in (workplace.folder / "forced/model_card.md").read_text()
+    for name in ("report.md", "report.html"):
+        assert (
+            "FAILED model_fp32.tflite: the output is not finite"
+            in (workplace.folder / "forced" / name).read_text()
+        )
+    again = workplace("export", "--verify", "forced")
+    assert (again.returncode, again.stderr) == (1, "")
+    assert "model_fp32.tflite: FAILED: the output is not finite\n" in again.stdout
 
 
 def test_a_folder_that_cannot_be_made_is_named(other_place, refused):

@@ -216,6 +216,8 @@ def test_a_bundle_is_there_when_it_is_made(client, written, refused):
 def test_a_bundle_has_nothing_that_was_not_exported(tmp_path):
     for name in ("model_card.md", "bundle.zip", ".bundle.zip.half"):
         (tmp_path / name).write_text("x")
-    (tmp_path / "folder").mkdir()
+    for folder in ("pictures", ".winner.half"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.jpg").write_text("x")
     archive = zipfile.ZipFile(io.BytesIO(_zipped(tmp_path, "tiny-winner")))
-    assert archive.namelist() == ["tiny-winner/model_card.md"]
+    assert archive.namelist() == ["tiny-winner/model_card.md", "tiny-winner/pictures/a.jpg"]

@@ -1,6 +1,7 @@
 """A study of a real service, from its submission to its bundle, over a server that is killed."""
 
 import io
+import json
 import os
 import signal
 import threading
@@ -60,9 +61,11 @@ def test_a_study_goes_on_while_its_server_is_killed_and_is_exported(served, stud
     assert front == stored.pareto_front()
 
     bundle = zipfile.ZipFile(io.BytesIO(client.export("watched")))
-    names = {name.rpartition("/")[2] for name in bundle.namelist()}
+    names = {name.removeprefix("watched-winner/") for name in bundle.namelist()}
+    record = json.loads(bundle.read("watched-winner/verification.json"))
+    assert {"pictures/1_target.jpg", "report.html", "model_card.md"} < set(record["contents"])
     assert names == {
-        "model_fp32.tflite", "model_fp16.tflite", "model_card.md", "verification.json",
+        "model_fp32.tflite", "model_fp16.tflite", "verification.json", *record["contents"],
     }  # fmt: skip
     model = bundle.read("watched-winner/model_fp32.tflite")
     predicted = client.predict_file(model, got.config.device)
