@@ -14,6 +14,7 @@ import typer
 
 from . import dashboard, data, latency, serve, studies, zoo
 from .errors import INTERRUPTED, OK, USER_ERROR, explain
+from .export import export
 from .render import render
 from .rescore import rescore
 from .submit import submit
@@ -30,6 +31,7 @@ app = typer.Typer(
     ),
 )
 studies.add_commands(app)
+app.command()(export)
 app.command()(dashboard.dashboard)
 app.command()(serve.serve)
 app.command()(render)

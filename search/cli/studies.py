@@ -1,4 +1,4 @@
-"""`lensnas run`, `studies`, `show`, `report` and `export`."""
+"""`lensnas run`, `studies`, `show` and `report`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from search.errors import UserError
 
 from . import remote
 from .arguments import RUNS, AsJson, Runs, StudyArgument, load_results
-from .errors import FAILED
+from .export import Wanted, make_bundle
 from .remote import Server
-from .verifying import verify_bundle
 
 if TYPE_CHECKING:
     from search.config import StudyConfig
-    from search.export.bundle import Bundle
     from search.live.studies import StudyOverview
     from search.report.measured import RescoredRow
     from search.study.results import StudyResults
@@ -30,13 +28,9 @@ StudyFile = Annotated[
 ]
 
 
-FRAMES = 2
-"""Full frames that files are verified on: one of Full HD takes a CPU seconds."""
-
-
 def add_commands(app: typer.Typer) -> None:
     """Register this module's commands on the root command."""
-    for command in (run, studies, show, report, export):
+    for command in (run, studies, show, report):
         app.command()(command)
 
 
@@ -90,7 +84,7 @@ def run(
     if not as_json:
         _print_tables(results)
     if finish:
-        bundle = _export(results, None, config.directory / "export", "fp32,fp16", False, FRAMES)
+        bundle = make_bundle(results, None, config.directory / "export", Wanted())
         written = _write_report(results, config.directory / "report.html")
         document |= {"report": str(written), "export": bundle.to_dict()}
         if not as_json:
@@ -161,65 +155,6 @@ def report(
     print(f"Report: {_write_report(results, path, rows)}")
 
 
-def export(
-    study: Annotated[
-        str | None,
-        typer.Argument(metavar="STUDY", help="A study file, or the name of a study that was run."),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="The folder to write; default: export of the study."),
-    ] = None,
-    trial: Annotated[
-        int | None, typer.Option(help="The number of a trial; default: the winner.")
-    ] = None,
-    precision: Annotated[str, typer.Option(help="fp32, fp16, or both with a comma.")] = "fp32,fp16",
-    images: Annotated[
-        int, typer.Option(min=1, max=100, help="Full frames to verify each file on, at most.")
-    ] = FRAMES,
-    force: Annotated[
-        bool, typer.Option("--force", help="Write the files even if a check fails.")
-    ] = False,
-    verify: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="BUNDLE",
-            help="Check an export again instead; with STUDY on its data, too.",
-        ),
-    ] = None,
-    runs: Runs = RUNS,
-    server: Server = None,
-    as_json: AsJson = False,
-) -> None:
-    """Export a trained network as .tflite files for the phone, with a report and a model card.
-
-    Every file is run and compared with the trained network before anything is written.
-    With --verify a bundle is checked again, later and anywhere.
-
-    Exit codes: 1 where a check fails (without --force), 2 for what you can mend.
-    """
-    if verify is not None:
-        if server is not None or force or trial is not None or output is not None:
-            raise UserError("--verify only looks: without --output, --trial, --force, --server")
-        verify_bundle(verify, study, runs, images, as_json=as_json)
-        return
-    if study is None:
-        raise UserError("name the STUDY to export, or a bundle to check again (--verify)")
-    if server is not None:
-        if force or precision != "fp32,fp16":
-            raise UserError("--precision and --force are for this machine, a server has its own")
-        written = remote.export(server, study, output or Path(f"{study}-export"), trial)
-        print("\n".join(map(str, written)))
-        return
-    results = load_results(study, runs)
-    folder = output or results.config.directory / "export"
-    bundle = _export(results, trial, folder, precision, force, images)
-    if as_json:
-        _print_json(bundle.to_dict())
-    else:
-        print(bundle.summary())
-
-
 def _overridden(config: StudyConfig, given: dict[str, Any]) -> StudyConfig:
     """The study with what was said on the command line instead of in its file."""
     from search.config import parse_config
@@ -242,35 +177,6 @@ def _write_report(results: StudyResults, path: Path, measured: Sequence[Rescored
     from search.report.page import write_report
 
     return write_report(results, path, measured)
-
-
-def _export(
-    results: StudyResults,
-    trial: int | None,
-    output: Path,
-    precision: str,
-    force: bool,
-    images: int,
-) -> Bundle:
-    from search.export.source import read_weights, trained_weights
-    from search.export.variant import known_precision
-    from search.study.quiet import native_stderr_hidden
-
-    names = precision.split(",")
-    for name in names:  # What can be refused, before the seconds that TensorFlow takes to load.
-        known_precision(name)
-    read_weights(trained_weights(results, trial))
-    with native_stderr_hidden():
-        from search.export.bundle import VerificationError, export_trial
-
-        try:
-            return export_trial(
-                results, output, trial=trial, precisions=names, images=images, force=force
-            )
-        except VerificationError as error:
-            failure = error
-    print(f"error: {failure}", file=sys.stderr)
-    raise typer.Exit(FAILED)
 
 
 def _show(results: StudyResults, as_json: bool) -> None:

@@ -57,7 +57,7 @@ class Again:
     @cached_property
     def _network(self) -> Candidate:
         try:
-            return candidate(self.bundle.architecture)
+            return candidate(self.bundle.architecture).clipped
         except (KeyError, ValueError) as error:
             raise UserError(
                 f"{self.bundle.directory}: this version knows no such network: {error}"

@@ -28,19 +28,28 @@ from search.study.results import StudyResults
 from search.tasks.task import ImageShape, Task
 from spaces.ops.keras_backend import Network
 
-from .card import model_card
+from .card import about, model_card
 from .check import CheckPicture, make_check
 from .convert import convert_all
 from .frame import content_sha256, images_of
+from .metadata import encoded
 from .pictures import Strip, strips
 from .placing import put_in_place
 from .provenance import STUDY, made_with, study_file
+from .quantise import quantised_networks
 from .record import FORMAT, PICTURES, RECORD
 from .reference import References, make_references
 from .report import REPORT_HTML, REPORT_MD, make_report
 from .report_text import as_html, as_markdown
 from .source import Trained, read_weights, trained_weights
-from .variant import DEFAULT_PRECISIONS, Variant, known_precision, variants
+from .variant import (
+    DEFAULT_PRECISIONS,
+    DEFAULT_QUANTISATION,
+    Quantisation,
+    Variant,
+    known_precision,
+    variants,
+)
 from .verify import Verification, signed, verify
 
 CARD = "model_card.md"
@@ -134,11 +143,12 @@ def export_trial(
     sizes: Sequence[tuple[int, int]] = (),
     images: int = 2,
     force: bool = False,
+    quantisation: Quantisation = DEFAULT_QUANTISATION,
 ) -> Bundle:
     """Convert, verify and write one trial, by default the winner.
 
     `sizes`: (H, W) of the inputs of files; without any, the task's own. `images`: full frames to
-    verify each file on, at most.
+    verify each file on, at most. `quantisation`: how 8-bit files are made.
 
     Raises UserError where there is nothing to export, VerificationError where a check fails
     without `force`; nothing is written then.
@@ -159,7 +169,9 @@ def export_trial(
         )  # fmt: skip
         checker = Checker(subject, check, images, frames)
         found = []
-        for variant, file in convert_all(subject.model, chosen):
+        quantised = quantised_networks(subject.model, results.config, wanted, quantisation)
+        metadata = encoded(about(results.config, source, held_out=subject.held_out.meta))
+        for variant, file in convert_all(subject.model, chosen, quantised, metadata):
             found.append(checker.verified(variant, file))
             write_bytes(made / variant.file_name, file)
         origins = origins_of(source, subject, found, save_weights(made, weights))
@@ -177,7 +189,7 @@ def export_trial(
 
 def open_subject(config: StudyConfig, source: Trained, weights: Sequence[Any]) -> Subject:
     """The network of `source` with its `weights` and the validation part of the study's data."""
-    network = candidate(source.architecture)
+    network = candidate(source.architecture).clipped
     held_out = for_channels(open_pairs(prepare_data(config), "val"), network.input_channels)
     model = Network(network.network, network.input_channels)
     model.set_weights(list(weights))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ from search.config import StudyConfig
 from search.data.pairs import PairMeta, default_encoding
 from spaces.label import label
 
+from .metadata import About
 from .provenance import made_with, study_settings
 from .signature import INPUT, OUTPUT
 from .source import Trained
@@ -55,7 +57,7 @@ def model_card(
         "```python\n"
         "from ai_edge_litert.interpreter import Interpreter\n\n"
         f'runner = Interpreter("{files[0].variant.file_name}").get_signature_runner()\n'
-        f"rgb = runner({INPUT}=frame)[{OUTPUT!r}].clip(0, 1)\n"
+        f"rgb = runner({INPUT}=frame)[{OUTPUT!r}]\n"
         "```",
         "## Made with",
         ", ".join(f"{name} {version}" for name, version in made_with().items()),
@@ -65,6 +67,20 @@ def model_card(
         "```json\n" + source.architecture.to_json() + "\n```",
     ]
     return "\n\n".join(sections).replace("|\n\n|", "|\n|").replace("\n\n- ", "\n- ") + "\n"
+
+
+def about(config: StudyConfig, source: Trained, *, held_out: PairMeta) -> About:
+    """The same in short, for the files themselves; `held_out`: the data it was tested on."""
+    task = config.task_facts
+    encoding = config.training.encoding or default_encoding(held_out.sensor)
+    return About(
+        name=f"{config.name}, {source.origin}",
+        description=f"{task.title}, architecture {source.architecture.digest}, "
+        f"{source.psnr_db:.2f} dB on {held_out.dataset}",
+        version=importlib.metadata.version("lensnas"),
+        input_note=f"{task.input_note}. Encoding {encoding}{_encoding_note(encoding, held_out)}",
+        output_note=task.output_note,
+    )
 
 
 def _encoding_note(encoding: str, data: PairMeta) -> str:

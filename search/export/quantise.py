@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import keras
 
@@ -16,22 +15,13 @@ from search.training.recipe import Recipe
 from spaces.ops.fake_quant import QuantisedNetwork
 from spaces.ops.keras_backend import Network
 
-from .variant import INTEGER, Precision
+from .variant import INTEGER, Precision, Quantisation
 
 _BATCH = 8
 """Crops that are calibrated on at a time."""
 
 _RATE_SHARE = 0.1
 """Of the recipe's learning rate: the network is trained already."""
-
-
-@dataclass(frozen=True)
-class Quantisation:
-    """How 8-bit networks are made. `images`: crops of training pairs, for the ranges; `steps`: of
-    the training in 8-bit arithmetic."""
-
-    images: int = 128
-    steps: int = 600
 
 
 def quantised_networks(

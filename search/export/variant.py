@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from search.errors import UserError
-from search.tasks.task import ImageShape
+
+if TYPE_CHECKING:  # The command line reads this, which must start without NumPy.
+    from search.tasks.task import ImageShape
 
 Precision = Literal["fp32", "fp16", "dynamic", "int8", "int8_qat"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "dynamic", "int8", "int8_qat")
@@ -40,6 +42,18 @@ class Variant:
     def label(self) -> str:
         """For people: the precision and, where it is not the task's, the input's size."""
         return self.file_name.removeprefix("model_").removesuffix(".tflite").replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """How 8-bit networks are made. `images`: crops of training pairs, for the ranges; `steps`: of
+    the training in 8-bit arithmetic."""
+
+    images: int = 128
+    steps: int = 600
+
+
+DEFAULT_QUANTISATION = Quantisation()
 
 
 def known_precision(name: str) -> Precision:

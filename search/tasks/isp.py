@@ -15,6 +15,6 @@ ISP = TASKS.add(
         device="snapdragon-8-gen-1",
         default_space="unet_isp",
         input_note="packed Bayer planes B, Gb, R, Gr, encoded as the data set's metadata says",
-        output_note="RGB; clip to [0, 1], times 255 for 8 bit",
+        output_note="RGB in [0, 1]; times 255 for 8 bit",
     ),
 )

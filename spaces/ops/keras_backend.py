@@ -214,7 +214,7 @@ class KerasOps:
 
     def clip(self, x: Any) -> Any:
         """See `Ops.clip`: MINIMUM and RELU in a file, which every runtime knows."""
-        return tf.clip_by_value(x, 0.0, 1.0)
+        return keras.ops.clip(x, 0.0, 1.0)
 
     def subtract(self, x: Any, y: Any) -> Any:
         """See `Ops.subtract`."""
