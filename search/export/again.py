@@ -97,7 +97,8 @@ class Again:
             f"{self._delegated(graph)}, {self._predicted(file, graph)}, check picture "
             f"{checked.psnr_db:.2f} dB, largest error {checked.max_error:.1e}"
         )
-        return Finding(name, told, tuple(_picture_problems(file, checked)))
+        forced = [f"failed when it was exported, by force: {why}" for why in file.failures]
+        return Finding(name, told, (*_picture_problems(file, checked), *forced))
 
     def _graph_problems(self, file: StoredFile, graph: Graph) -> list[str]:
         shape, scale = file.variant.input_shape, self.bundle.task.scale

@@ -95,7 +95,7 @@ def test_a_damaged_file_that_the_record_vouches_for_is_named(bundle, content):
 
 
 def random_weights(seed, factor=1.0):
-    network = candidate(zoo_architecture("mialgo_track1"))
+    network = candidate(zoo_architecture("mialgo_track1")).clipped
     model = Network(network.network, 4)
     rng = np.random.default_rng(seed)
     model.set_weights([factor * rng.standard_normal(w.shape) for w in model.get_weights()])
@@ -138,6 +138,12 @@ def test_a_profile_that_has_changed_is_told_and_is_no_failure(bundle):
     recorded(bundle, predicted_ms=123.0, low_ms=100.0, high_ms=150.0)
     assert not problems(bundle)
     assert "by a profile that has changed, 123.00 ms when exported" in lines(bundle)[0]
+
+
+def test_what_was_exported_by_force_stays_a_failure(bundle):
+    recorded(bundle, failures=["loses 0.5 dB, more than 0.02 dB"])
+    (problem,) = problems(bundle)[FP32]
+    assert problem == "failed when it was exported, by force: loses 0.5 dB, more than 0.02 dB"
 
 
 def test_without_the_check_picture_no_file_can_be_trusted(bundle):
