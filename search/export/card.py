@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from collections.abc import Sequence
 
@@ -75,10 +74,9 @@ def about(config: StudyConfig, source: Trained, *, held_out: PairMeta) -> About:
     encoding = config.training.encoding or default_encoding(held_out.sensor)
     return About(
         name=f"{config.name}, {source.origin}",
-        description=f"{task.title}, architecture {source.architecture.digest}, "
-        f"{source.psnr_db:.2f} dB on {held_out.dataset}",
-        version=importlib.metadata.version("lensnas"),
-        input_note=f"{task.input_note}. Encoding {encoding}{_encoding_note(encoding, held_out)}",
+        description=task.title,
+        version=source.architecture.digest,
+        input_note=f"{task.input_note}: {encoding}{_encoding_note(encoding, held_out)}",
         output_note=task.output_note,
     )
 
@@ -91,5 +89,5 @@ def _encoding_note(encoding: str, data: PairMeta) -> str:
         return " (raw / (4 * 255))"
     return (
         f" (sqrt(max(0, gain * (raw - {sensor.black_level}) / "
-        f"({sensor.white_level} - {sensor.black_level}))), gains R, G, B = {sensor.gains})"
+        f"{sensor.white_level - sensor.black_level})), gains R, G, B {sensor.gains})"
     )

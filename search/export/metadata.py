@@ -10,26 +10,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import flatbuffers
+import numpy as np
 
+from .flatbuffer import SharingBuilder
 from .signature import INPUT, OUTPUT
 
 METADATA_NAME = "TFLITE_METADATA"
 _IDENTIFIER = b"M001"
-_PARSER = "1.0.0"
-"""Version of the schema that knows all fields used here."""
 
-# Places of the fields in their tables.
-_MODEL_FIELDS = 8
+# Places of the fields in their tables; later ones are left out, as readers allow.
+_MODEL_FIELDS = 4
 _NAME, _DESCRIPTION = 0, 1
-_VERSION, _SUBGRAPHS, _MIN_PARSER = 2, 3, 7
+_VERSION, _SUBGRAPHS = 2, 3
 _SUBGRAPH_FIELDS, _INPUTS, _OUTPUTS = 4, 2, 3
-_TENSOR_FIELDS, _STATS = 7, 5
+_TENSOR_FIELDS, _STATS = 6, 5
 _STATS_FIELDS, _MAX, _MIN = 2, 0, 1
 
 
 @dataclass(frozen=True)
 class About:
-    """What is said of a file: who it is, and what its input and output hold, both in [0, 1]."""
+    """What is said of a file: who it is, and what its input and output hold, both in [0, 1].
+
+    `version` tells networks apart: the architecture's digest.
+    """
 
     name: str
     description: str
@@ -40,7 +43,7 @@ class About:
 
 def encoded(about: About) -> bytes:
     """The metadata of a file; equal texts make equal bytes."""
-    builder = flatbuffers.Builder(1024)
+    builder = SharingBuilder()
     inputs = _vector(builder, [_tensor(builder, INPUT, about.input_note)])
     outputs = _vector(builder, [_tensor(builder, OUTPUT, about.output_note)])
     graph = _table(builder, _SUBGRAPH_FIELDS, {_INPUTS: inputs, _OUTPUTS: outputs})
@@ -49,14 +52,16 @@ def encoded(about: About) -> bytes:
         _DESCRIPTION: builder.CreateString(about.description),
         _VERSION: builder.CreateString(about.version),
         _SUBGRAPHS: _vector(builder, [graph]),
-        _MIN_PARSER: builder.CreateString(_PARSER),
     }
     builder.Finish(_table(builder, _MODEL_FIELDS, fields), file_identifier=_IDENTIFIER)
     return bytes(builder.Output())
 
 
 def _tensor(builder: flatbuffers.Builder, name: str, description: str) -> int:
-    bounds = {_MAX: _floats(builder, [1.0]), _MIN: _floats(builder, [0.0])}
+    bounds = {
+        place: builder.CreateNumpyVector(np.array([bound], np.float32))
+        for place, bound in ((_MAX, 1), (_MIN, 0))
+    }
     fields = {
         _NAME: builder.CreateString(name),
         _DESCRIPTION: builder.CreateString(description),
@@ -77,11 +82,4 @@ def _vector(builder: flatbuffers.Builder, offsets: Sequence[int]) -> int:
     builder.StartVector(4, len(offsets), 4)
     for offset in reversed(offsets):
         builder.PrependUOffsetTRelative(offset)
-    return int(builder.EndVector())
-
-
-def _floats(builder: flatbuffers.Builder, values: Sequence[float]) -> int:
-    builder.StartVector(4, len(values), 4)
-    for value in reversed(values):
-        builder.PrependFloat32(value)
     return int(builder.EndVector())

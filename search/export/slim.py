@@ -7,12 +7,9 @@ three convolutions is an eighth smaller without. Signatures stay.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ai_edge_litert import schema_py_generated as schema
-
-from spaces.ops.keras_backend import CALL
 
 from .flatbuffer import new_buffer, packed, unpacked
 from .metadata import METADATA_NAME
@@ -20,10 +17,10 @@ from .signature import INPUT, OUTPUT
 
 
 def slimmed(file: bytes, metadata: bytes | None = None) -> bytes:
-    """`file` with `metadata` as its only metadata, and with short names.
+    """`file` with `metadata` as its only metadata.
 
-    Tensors that ops make are called after the call of the network function (`op12`), the input
-    and output by their names in the signature, constants nothing.
+    Input and output are called as in the signature; no other tensor keeps a name, and nothing
+    reads one: ops stand in the order of the network function (`in_written_order`) already.
     """
     model = unpacked(file)
     graph = model.subgraphs[0]
@@ -34,11 +31,15 @@ def slimmed(file: bytes, metadata: bytes | None = None) -> bytes:
         operator.intermediates = operator.mutatingVariableInputs = None
     for tensor in graph.tensors:
         tensor.shapeSignature = None
+        tensor.hasRank = not len(tensor.shape)  # What has a shape has a rank.
         if tensor.quantization is not None and tensor.quantization.scale is None:
             tensor.quantization = None
         elif tensor.quantization is not None:
             tensor.quantization.min = tensor.quantization.max = None
-    _shorten_names(graph)
+        tensor.name = None
+    for tensors, name in ((graph.inputs, INPUT), (graph.outputs, OUTPUT)):
+        for index in tensors:
+            graph.tensors[index].name = name
     if metadata is not None:
         entry = schema.MetadataT()
         entry.name, entry.buffer = METADATA_NAME, len(model.buffers)
@@ -71,15 +72,3 @@ def _keep_used_buffers(model: Any, graph: Any) -> None:
         content = b"" if data is None else bytes(data)
         tensor.buffer = contents.setdefault(content, len(contents))
     model.buffers = [new_buffer(content) for content in contents]
-
-
-def _shorten_names(graph: Any) -> None:
-    made = {tensor for operator in graph.operators for tensor in operator.outputs}
-    for index, tensor in enumerate(graph.tensors):
-        calls = re.findall(CALL, (tensor.name or b"").decode())
-        tensor.name = f"op{max(int(number) for number, _ in calls)}" if calls else None
-        if index not in made:
-            tensor.name = None
-    for tensors, name in ((graph.inputs, INPUT), (graph.outputs, OUTPUT)):
-        for tensor in tensors:
-            graph.tensors[tensor].name = name

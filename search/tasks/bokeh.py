@@ -15,6 +15,6 @@ BOKEH = TASKS.add(
         device="kirin-9000",
         default_space="unet_bokeh",
         input_note="RGB in [0, 1]",
-        output_note="RGB in [0, 1]; times 255 for 8 bit",
+        output_note="RGB in [0, 1]",
     ),
 )

@@ -14,7 +14,7 @@ ISP = TASKS.add(
         log2_c=40.0,
         device="snapdragon-8-gen-1",
         default_space="unet_isp",
-        input_note="packed Bayer planes B, Gb, R, Gr, encoded as the data set's metadata says",
-        output_note="RGB in [0, 1]; times 255 for 8 bit",
+        input_note="packed Bayer planes B, Gb, R, Gr",
+        output_note="RGB in [0, 1]",
     ),
 )
