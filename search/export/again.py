@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from latency import Graph, LatencyOracle, load_profile
+from latency.graph import GraphError
 from search.data.pairs import encoder_for
 from search.errors import UserError
 from search.networks import Candidate, candidate
@@ -90,18 +91,19 @@ class Again:
             if problems:
                 return Finding(name, "", tuple(problems))
             checked = self._picture.check(content, file.variant, self._encode)
-        except UserError as error:
+        except (UserError, GraphError) as error:
             return Finding(name, "", (str(error),))
         told = (
             f"{self._delegated(graph)}, {self._predicted(file, graph)}, check picture "
             f"{checked.psnr_db:.2f} dB, largest error {checked.max_error:.1e}"
         )
-        return Finding(name, told, tuple(_picture_problems(file, checked)))
+        forced = [f"failed when it was exported, by force: {why}" for why in file.failures]
+        return Finding(name, told, (*_picture_problems(file, checked), *forced))
 
     def _graph_problems(self, file: StoredFile, graph: Graph) -> list[str]:
         shape, scale = file.variant.input_shape, self.bundle.task.scale
         output = (scale * shape[0], scale * shape[1], 3)
-        problems = [f"not a sound export: {flaw}" for flaw in unsound_ops(graph)]
+        problems = []
         for what, tensors, wanted in (
             ("takes", graph.inputs, (1, *shape)),
             ("gives", graph.outputs, (1, *output)),
@@ -112,7 +114,7 @@ class Again:
                 problems.append(f"{what} {shown}, not float32 {'x'.join(map(str, wanted))}")
         if not problems and BOUNDS[file.variant.precision].for_gpu:
             problems += self._gpu_problems(file, graph)
-        return problems
+        return [*(f"not a sound export: {flaw}" for flaw in unsound_ops(graph)), *problems]
 
     def _gpu_problems(self, file: StoredFile, graph: Graph) -> list[str]:
         latency = self._oracle.predict(graph)

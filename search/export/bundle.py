@@ -6,7 +6,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +175,8 @@ def export_trial(
             found.append(checker.verified(variant, file))
             write_bytes(made / variant.file_name, file)
         origins = origins_of(source, subject, found, save_weights(made, weights))
+        if quantised:
+            origins["quantisation"] = asdict(quantisation)
         check.write(made)
         bundle = Bundle(
             output, results.config, subject.held_out.meta, source, tuple(found), origins

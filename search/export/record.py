@@ -35,7 +35,7 @@ class StoredFile:
     """One .tflite file as it was verified. Times are predicted for the bundle's device, in ms.
 
     `check_psnr_db`: of the check picture against its target; None where it is no number, and in
-    records of format 1.
+    records of format 1. `failures`: checks that it did not pass, where the export was forced.
     """
 
     variant: Variant
@@ -44,6 +44,7 @@ class StoredFile:
     low_ms: float
     high_ms: float
     check_psnr_db: float | None = None
+    failures: tuple[str, ...] = ()
 
     @property
     def precision(self) -> str:
@@ -214,7 +215,13 @@ def _parsed_file(entry: Any, task: Task) -> StoredFile:
     check = entry["check"] if "input_shape" in entry else {"psnr_db": None}
     # A forced export may have one that is no number.
     check_psnr_db = None if check["psnr_db"] is None else float(check["psnr_db"])
-    return StoredFile(variant, str(entry["sha256"]), **times_ms, check_psnr_db=check_psnr_db)
+    return StoredFile(
+        variant,
+        str(entry["sha256"]),
+        **times_ms,
+        check_psnr_db=check_psnr_db,
+        failures=tuple(map(str, entry["failures"])),
+    )
 
 
 def _parsed_shape(entry: Any) -> ImageShape:

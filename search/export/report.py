@@ -222,8 +222,10 @@ def _bounds(files: Sequence[Verification]) -> Section:
 
 def _rebuild(origins: dict[str, Any]) -> Section:
     data, training = origins["data"], origins["training"]
+    quantised = origins.get("quantisation", {}).items()
     rows = (
         ("training", f"{training['steps']} steps, seed {training['seed']}"),
+        *((f"8-bit files: {name}", str(value)) for name, value in quantised),
         ("weights.npz, SHA-256", origins["weights_sha256"]),
         ("data", data["dataset"]),
         ("validation images, SHA-256", data["sha256"]),

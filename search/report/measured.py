@@ -82,7 +82,9 @@ def timed_architectures(
     found: list[Measurement] = []
     for bundle in bundles:
         # Run times of other resolutions are not comparable.
-        own = {file.sha256: (bundle, file.precision) for file in bundle.task_files}
+        own: dict[str | None, tuple[StoredBundle, str]] = {
+            file.sha256: (bundle, file.precision) for file in bundle.task_files
+        }
         measured = [m for m in bundle.measurements() if m.sha256 in own]
         if not measured:
             raise UserError(

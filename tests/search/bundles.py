@@ -56,7 +56,7 @@ def make_bundle(folder, size, architecture=None, precisions=("fp32", "fp16"), ta
     """Export an untrained network, by default MiAlgo's three convolutions, for inputs of `size`,
     as if that were the task's."""
     architecture = architecture or zoo_architecture("mialgo_track1")
-    network = candidate(architecture)
+    network = candidate(architecture).clipped
     model = random_network(network.network, network.input_channels)
     config = parse_config(tiny_study("tiny", {}, task=task, space={}), "test")
     pairs = NoisePairs(task, size, network.input_channels)
