@@ -74,9 +74,8 @@ def about(config: StudyConfig, source: Trained, *, held_out: PairMeta) -> About:
     encoding = config.training.encoding or default_encoding(held_out.sensor)
     return About(
         name=f"{config.name}, {source.origin}",
-        description=task.title,
         version=source.architecture.digest,
-        input_note=f"{task.input_note}: {encoding}{_encoding_note(encoding, held_out)}",
+        input_note=f"{task.input_note}: {_encoding_note(encoding, held_out).strip(' ()') or encoding}",
         output_note=task.output_note,
     )
 

@@ -22,12 +22,14 @@ class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
         self._known: dict[tuple[str, bytes], int] = {}
 
     def CreateNumpyVector(self, x: Any) -> int:  # noqa: N802
+        """Where `x` lies."""
         key = (x.dtype.str, x.tobytes())
         if key not in self._known:
             self._known[key] = int(super().CreateNumpyVector(x))
         return self._known[key]
 
     def CreateString(self, s: Any, encoding: str = "utf-8", errors: str = "strict") -> int:  # noqa: N802
+        """Where the text `s` lies."""
         content = s if isinstance(s, bytes) else s.encode(encoding, errors)
         key = ("text", content)
         if key not in self._known:

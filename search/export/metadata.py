@@ -35,7 +35,6 @@ class About:
     """
 
     name: str
-    description: str
     version: str
     input_note: str
     output_note: str
@@ -49,7 +48,6 @@ def encoded(about: About) -> bytes:
     graph = _table(builder, _SUBGRAPH_FIELDS, {_INPUTS: inputs, _OUTPUTS: outputs})
     fields = {
         _NAME: builder.CreateString(about.name),
-        _DESCRIPTION: builder.CreateString(about.description),
         _VERSION: builder.CreateString(about.version),
         _SUBGRAPHS: _vector(builder, [graph]),
     }
