@@ -17,6 +17,7 @@ from .errors import INTERRUPTED, OK, USER_ERROR, explain
 from .render import render
 from .rescore import rescore
 from .submit import submit
+from .train import train
 
 app = typer.Typer(
     name="lensnas",
@@ -30,6 +31,7 @@ app = typer.Typer(
     ),
 )
 studies.add_commands(app)
+app.command()(train)
 app.command()(dashboard.dashboard)
 app.command()(serve.serve)
 app.command()(render)
