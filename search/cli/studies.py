@@ -165,6 +165,9 @@ def export(
     trial: Annotated[
         int | None, typer.Option(help="The number of a trial; default: the winner.")
     ] = None,
+    trained: Annotated[
+        Path | None, typer.Option(help="A folder of 'lensnas train' to export instead.")
+    ] = None,
     precision: Annotated[str, typer.Option(help="fp32, fp16, or both with a comma.")] = "fp32,fp16",
     force: Annotated[
         bool, typer.Option("--force", help="Write the files even if a check fails.")
@@ -179,6 +182,10 @@ def export(
 
     Exit codes: 1 where a check fails (without --force), 2 for what you can mend.
     """
+    if trained is not None and (trial is not None or server is not None):
+        raise UserError(
+            "--trained is of this machine and names its network: without --trial, --server"
+        )
     if server is not None:
         if force or precision != "fp32,fp16":
             raise UserError("--precision and --force are for this machine, a server has its own")
@@ -187,7 +194,7 @@ def export(
         return
     results = load_results(study, runs)
     folder = output or results.config.directory / "export"
-    bundle = _export(results, trial, folder, precision, force)
+    bundle = _export(results, trial, folder, precision, force, trained)
     if as_json:
         _print_json(bundle.to_dict())
     else:
@@ -219,20 +226,34 @@ def _write_report(results: StudyResults, path: Path, measured: Sequence[Rescored
 
 
 def _export(
-    results: StudyResults, trial: int | None, output: Path, precision: str, force: bool
+    results: StudyResults,
+    trial: int | None,
+    output: Path,
+    precision: str,
+    force: bool,
+    trained: Path | None = None,
 ) -> Bundle:
-    from search.export.source import known_precision, read_weights, trained_weights
+    from search.export.source import (
+        fully_trained,
+        known_precision,
+        read_weights,
+        trained_weights,
+    )
     from search.study.quiet import native_stderr_hidden
 
     names = precision.split(",")
     for name in names:  # What can be refused, before the seconds that TensorFlow takes to load.
         known_precision(name)
-    read_weights(trained_weights(results, trial))
+    if trained is None:
+        source = trained_weights(results, trial)
+    else:
+        results, source = fully_trained(results, trained)
+    read_weights(source)
     with native_stderr_hidden():
         from search.export.bundle import VerificationError, export_trial
 
         try:
-            return export_trial(results, output, trial=trial, precisions=names, force=force)
+            return export_trial(results, output, source=source, precisions=names, force=force)
         except VerificationError as error:
             failure = error
     print(f"error: {failure}", file=sys.stderr)

@@ -79,10 +79,11 @@ def export_trial(
     output: Path,
     *,
     trial: int | None = None,
+    source: Trained | None = None,
     precisions: Sequence[str] = PRECISIONS,
     force: bool = False,
 ) -> Bundle:
-    """Convert, verify and write one trial, by default the winner.
+    """Convert, verify and write one trial, by default the winner, or the weights of `source`.
 
     Raises UserError where there is nothing to export, VerificationError where a check fails
     without `force`; nothing is written then.
@@ -90,7 +91,7 @@ def export_trial(
     wanted = [known_precision(name) for name in precisions]
     config = results.config
     task = config.task_facts
-    source = trained_weights(results, trial)
+    source = source or trained_weights(results, trial)
     network = candidate(source.architecture)
     held_out = for_channels(open_pairs(prepare_data(config), "val"), network.input_channels)
     encode = encoder_for(held_out.meta, config.training.encoding)

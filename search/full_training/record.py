@@ -75,23 +75,21 @@ def read_record(directory: Path) -> Record | None:
 def finished(plan: Plan, *, force: bool = False) -> Record | None:
     """The record of the same training where it has ended already, None where there is work.
 
-    Raises UserError for a folder that holds something else. With `force` neither counts.
+    Raises UserError for a folder that holds something else. With `force` no training counts.
     """
-    if force:
-        return None
-    found = read_record(plan.directory)
+    ours = (plan.directory / RECORD).exists()
+    if not ours and any(not path.name.startswith(".") for path in plan.directory.glob("*")):
+        raise UserError(f"{plan.directory} holds other things: name a new folder")
+    found = None if force else read_record(plan.directory)
     if found is None:
-        others = [p for p in plan.directory.glob("*") if not p.name.startswith(".")]
-        if others:
-            raise UserError(f"{plan.directory} holds other things: name a new folder")
         return None
     # As it would come back from a file: tuples are lists there.
     wanted = json.loads(json.dumps(plan.identity))
     if found.wanted != wanted:
         differing = ", ".join(_differences(found.wanted, wanted))
         raise UserError(
-            f"{plan.directory} holds another training ({differing} differ): name another folder, "
-            "or --force to replace it"
+            f"{plan.directory} holds another training (its {differing} differ): name another "
+            "folder, or --force to replace it"
         )
     return found if found.result is not None else None
 

@@ -44,8 +44,7 @@ def full_training(plan: Plan, screen: Screen, observer: Observer, *, force: bool
 
 def _clear(plan: Plan) -> None:
     """Remove what a training leaves, and nothing else of the folder."""
-    for name in (RECORD, WEIGHTS, CHECKPOINT, KEPT):
-        remove(plan.directory / name)
-    for events in plan.directory.glob("events.out.tfevents.*"):
-        remove(events)
     shutil.rmtree(plan.directory / TEACHER, ignore_errors=True)
+    # The record is the last: without one the rest would be taken for somebody else's.
+    for name in (WEIGHTS, CHECKPOINT, KEPT, RECORD):
+        remove(plan.directory / name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from search.study.job import Job
+from search.training.checkpoint import CHECKPOINT
 from search.training.schedule import learning_rates
 
 from .events import EventLog
@@ -28,6 +29,8 @@ class Watcher:
     def begins(self, step: int) -> None:
         """See `Onlooker.begins`."""
         self._step = step
+        if not step and (self._job.directory / CHECKPOINT).exists():
+            self._screen.note("the checkpoint is damaged, or of other versions or data: not used")
         self._log = EventLog(self._job.directory, step)
         self._screen.begins(self._job.key, step, self._job.recipe.steps)
 
