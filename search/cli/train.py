@@ -12,8 +12,8 @@ import typer
 from .arguments import RUNS, AsJson, Runs, StudyArgument, load_results
 
 if TYPE_CHECKING:
-    from search.full_training.plan import Plan
-    from search.full_training.record import Record
+    from search.full_training.plan import TrainingPlan
+    from search.full_training.record import TrainingRecord
 
 
 def train(
@@ -82,7 +82,7 @@ def train(
         console.print(f"Next: {command}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _introduction(plan: Plan) -> str:
+def _introduction(plan: TrainingPlan) -> str:
     """What is trained, and on what the numbers below it are measured."""
     return (
         f"{plan.origin} of study {plan.config.name}: {plan.recipe.steps} steps from seed "
@@ -91,7 +91,7 @@ def _introduction(plan: Plan) -> str:
     )
 
 
-def _summary(plan: Plan, record: Record) -> str:
+def _summary(plan: TrainingPlan, record: TrainingRecord) -> str:
     result = record.result
     assert result is not None
     return (

@@ -1,4 +1,4 @@
-"""Validation on whole images of any size, in tiles: memory does not grow with the frame."""
+"""Validation on whole images of any size: what a network needs of memory is that of a tile."""
 
 from __future__ import annotations
 
@@ -128,7 +128,9 @@ class WholeImages:
         """How the images are run, by the first of them."""
         rows, columns = self._source.read(self._chosen[0])[0].shape[:2]
         cut = self._cut_of((rows, columns))
-        size = f"{len(self._chosen)} whole images, {columns} x {rows} pixels of input the first"
+        count = len(self._chosen)
+        images = f"{count} whole images" if count > 1 else "a whole image"
+        size = f"{images}, {columns} x {rows} pixels of input the first"
         if cut.whole_because:
             return f"{size}, in one piece: {cut.whole_because}"
         if cut.layout.count > 1:

@@ -20,7 +20,7 @@ LONGER = 10
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """Train `architecture` by `recipe` from `seed` on the data of the study `config`.
 
     `origin`: where it comes from, such as "trial 12". The result goes to `directory`.
@@ -56,7 +56,7 @@ class Wishes:
     directory: Path | None = None
 
 
-def planned(results: StudyResults, wishes: Wishes) -> Plan:
+def planned(results: StudyResults, wishes: Wishes) -> TrainingPlan:
     """The training that is wished for. Raises UserError for everything that cannot be."""
     config = results.config
     architecture = chosen_architecture(results, wishes.trial)
@@ -68,7 +68,7 @@ def planned(results: StudyResults, wishes: Wishes) -> Plan:
     digest = _digest(_identity(config, architecture, recipe, seed))
     name = f"{origin.replace(' ', '-')}-{digest[:8]}"
     directory = wishes.directory or trained_directory(config, name)
-    return Plan(config, architecture, origin, recipe, seed, directory)
+    return TrainingPlan(config, architecture, origin, recipe, seed, directory)
 
 
 def chosen_architecture(results: StudyResults, trial: int | None) -> Architecture:

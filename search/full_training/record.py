@@ -11,7 +11,7 @@ from search.artifacts import write_bytes
 from search.errors import UserError
 from search.study.versions import versions_here
 
-from .plan import Plan
+from .plan import TrainingPlan
 
 RECORD = "training.json"
 
@@ -35,7 +35,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Record:
+class TrainingRecord:
     """A full training in its folder. `wanted`: the identity of its plan. `result`: None until it
     has ended. `origin`: such as "trial 12". `dataset`: as its makers call it.
     """
@@ -51,12 +51,12 @@ class Record:
         write_bytes(directory / RECORD, json.dumps(asdict(self), indent=2).encode())
 
 
-def started(plan: Plan, dataset: str) -> Record:
+def started(plan: TrainingPlan, dataset: str) -> TrainingRecord:
     """The record of a training that begins, or goes on, here and now."""
-    return Record(plan.identity, plan.origin, dataset, versions_here())
+    return TrainingRecord(plan.identity, plan.origin, dataset, versions_here())
 
 
-def read_record(directory: Path) -> Record | None:
+def read_record(directory: Path) -> TrainingRecord | None:
     """The record of a folder, None where it has none. Raises UserError for a damaged one."""
     path = directory / RECORD
     try:
@@ -65,14 +65,14 @@ def read_record(directory: Path) -> Record | None:
         if result is not None:
             curve = tuple((int(step), float(psnr_db)) for step, psnr_db in result["curve"])
             result = Result(**{**result, "curve": curve})
-        return Record(**{**fields, "result": result})
+        return TrainingRecord(**{**fields, "result": result})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read: {error}; delete its folder, or --force") from None
 
 
-def finished(plan: Plan, *, force: bool = False) -> Record | None:
+def finished(plan: TrainingPlan, *, force: bool = False) -> TrainingRecord | None:
     """The record of the same training where it has ended already, None where there is work.
 
     Raises UserError for a folder that holds something else. With `force` no training counts.

@@ -31,8 +31,8 @@ from spaces.architecture import Architecture
 from spaces.ops.keras_backend import Network
 
 from .frames import WholeImages
-from .plan import Plan
-from .record import Record, Result, started
+from .plan import TrainingPlan
+from .record import Result, TrainingRecord, started
 from .screen import Screen
 from .start import TEACHER
 from .watcher import Watcher
@@ -43,7 +43,7 @@ THREADS = os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
-class Trained:
+class _Ended:
     """A network that was trained, what was measured, and the SHA-256 of the file of weights."""
 
     model: Network
@@ -58,7 +58,7 @@ def prepare_machine(seed: int) -> None:
     tf.constant(0)
 
 
-def run(plan: Plan, data: DataSource, screen: Screen, observer: Observer) -> Record:
+def run(plan: TrainingPlan, data: DataSource, screen: Screen, observer: Observer) -> TrainingRecord:
     """Train by `plan`, from the checkpoint where there is one; the record is written.
 
     Raises as `full_training`.
@@ -92,7 +92,7 @@ def run(plan: Plan, data: DataSource, screen: Screen, observer: Observer) -> Rec
     return record
 
 
-def _with_teacher(recipe: Recipe, plan: Plan, data: DataSource, screen: Screen) -> Recipe:
+def _with_teacher(recipe: Recipe, plan: TrainingPlan, data: DataSource, screen: Screen) -> Recipe:
     """The recipe with a file of its teacher's weights, which are trained once."""
     teacher = recipe.teacher
     if teacher is None or teacher.weights is not None:
@@ -108,7 +108,7 @@ def _with_teacher(recipe: Recipe, plan: Plan, data: DataSource, screen: Screen) 
 
 
 def _job(
-    plan: Plan,
+    plan: TrainingPlan,
     title: str,
     architecture: Architecture,
     recipe: Recipe,
@@ -123,7 +123,7 @@ def _job(
     )  # fmt: skip
 
 
-def _train(job: Job, screen: Screen) -> Trained:
+def _train(job: Job, screen: Screen) -> _Ended:
     """Train by `job`; weights, checkpoint and logs are in its directory."""
     # Whatever was trained before in this process: this network starts as in a process of its own.
     keras.utils.set_random_seed(job.seed)
@@ -154,7 +154,7 @@ def _train(job: Job, screen: Screen) -> Trained:
     finally:
         watcher.close()
     sha256 = save_weights(job.directory, [np.asarray(w) for w in model.get_weights()])
-    return Trained(model, outcome, images.described(), sha256)
+    return _Ended(model, outcome, images.described(), sha256)
 
 
 def _data(job: Job, network: Candidate) -> TrainingData:

@@ -12,15 +12,17 @@ from search.study.preparation import KEPT
 from search.study.quiet import native_stderr_hidden
 from search.training.checkpoint import CHECKPOINT
 
-from .plan import Plan
-from .record import RECORD, Record, finished
+from .plan import TrainingPlan
+from .record import RECORD, TrainingRecord, finished
 from .screen import Screen
 
 TEACHER = "teacher"
 """The folder of a teacher that is trained first."""
 
 
-def full_training(plan: Plan, screen: Screen, observer: Observer, *, force: bool = False) -> Record:
+def full_training(
+    plan: TrainingPlan, screen: Screen, observer: Observer, *, force: bool = False
+) -> TrainingRecord:
     """Train by `plan`, or go on where it was stopped; a training that has ended is left as it is.
 
     `observer` hears of the data. With `force` all is made anew. Raises UserError for what the user
@@ -42,7 +44,7 @@ def full_training(plan: Plan, screen: Screen, observer: Observer, *, force: bool
         return run(plan, data, screen, observer)
 
 
-def _clear(plan: Plan) -> None:
+def _clear(plan: TrainingPlan) -> None:
     """Remove what a training leaves, and nothing else of the folder."""
     shutil.rmtree(plan.directory / TEACHER, ignore_errors=True)
     # The record is the last: without one the rest would be taken for somebody else's.

@@ -122,6 +122,7 @@ def test_blocks_of_windows_are_all_windows(monkeypatch):
 def test_a_network_that_sees_the_frame_is_run_in_one_piece_and_says_so(network, reason):
     source = Frames((64, 96), count=1)
     model, images = whole_images(network, source)
+    assert images.described().startswith("a whole image, 96 x 64 pixels of input")
     assert f"in one piece: {reason}" in images.described()
     whole = predict_images(model, encoder_for(source.meta)(source.inputs))[0]
     np.testing.assert_array_equal(images.output(source.inputs[0]), whole)
