@@ -160,7 +160,9 @@ def export(
     study: StudyArgument,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The folder to write; default: export of the study."),
+        typer.Option(
+            "-o", "--output", help="The folder to write; default: export of the study, or training."
+        ),
     ] = None,
     trial: Annotated[
         int | None, typer.Option(help="The number of a trial; default: the winner.")
@@ -193,7 +195,7 @@ def export(
         print("\n".join(map(str, written)))
         return
     results = load_results(study, runs)
-    folder = output or results.config.directory / "export"
+    folder = output or (trained or results.config.directory) / "export"
     bundle = _export(results, trial, folder, precision, force, trained)
     if as_json:
         _print_json(bundle.to_dict())

@@ -7,9 +7,11 @@ files say of those is cut off first.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,7 +32,8 @@ class EventLog:
     """The event files of `folder`, going on behind `step`: what they say of later ones goes.
 
     At 0 they are begun anew. What is written is in the file at once, for who looks on and for who
-    is killed. OSError where the folder cannot be written.
+    is killed. A disk that takes no more ends the log, not the training: stderr says so, once.
+    OSError where there can be no log at all.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -42,7 +45,7 @@ class EventLog:
                 file.unlink()
         # Files are read in the order of their names, and there may be two in one second.
         name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
-        self._writer = tf.io.TFRecordWriter(str(folder / name))
+        self._writer: Any = tf.io.TFRecordWriter(str(folder / name))
         self._write(_V1.Event(wall_time=time.time(), file_version=VERSION))
         if step:
             # An open TensorBoard has read what was cut off, and is told to forget it.
@@ -66,15 +69,23 @@ class EventLog:
 
     def close(self) -> None:
         """End the file."""
-        self._writer.close()
+        with contextlib.suppress(tf.errors.OpError):  # It has been said.
+            if self._writer:
+                self._writer.close()
 
     def _summary(self, step: int, entries: list[Any]) -> None:
         summary = _V1.Summary(value=entries)
         self._write(_V1.Event(wall_time=time.time(), step=step, summary=summary))
 
     def _write(self, event: Any) -> None:
-        self._writer.write(event.SerializeToString())
-        self._writer.flush()
+        if self._writer is None:
+            return
+        try:
+            self._writer.write(event.SerializeToString())
+            self._writer.flush()
+        except tf.errors.OpError as error:
+            print(f"no log from step {event.step} on: {error.message}", file=sys.stderr, flush=True)
+            self._writer = None
 
 
 def events(file: Path) -> Iterator[Any]:

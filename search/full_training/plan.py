@@ -62,8 +62,8 @@ def planned(results: StudyResults, wishes: Wishes) -> TrainingPlan:
     architecture = chosen_architecture(results, wishes.trial)
     recipe = full_recipe(config, wishes)
     seed = config.seed if wishes.seed is None else wishes.seed
-    if seed < 0:
-        raise UserError(f"--seed {seed}: seeds are not negative")
+    if not 0 <= seed < 2**31:
+        raise UserError(f"--seed {seed}: seeds are 0 to {2**31 - 1}")
     origin = results.origin(architecture)
     digest = _digest(_identity(config, architecture, recipe, seed))
     name = f"{origin.replace(' ', '-')}-{digest[:8]}"

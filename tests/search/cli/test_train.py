@@ -126,29 +126,26 @@ def test_one_that_has_ended_is_left_as_it_is(study, straight):
     assert f"{straight[0]['result']['psnr_db']:.2f} dB" in again.stdout
 
 
-def test_a_second_one_is_refused_and_force_makes_it_anew(study, straight, refused, until):
-    first = study.start("train", "tiny", "--steps", "5000", "-o", "long")
-    try:
-        assert until(lambda: (study.folder / "long/training.json").exists())
-        refused(study("train", "tiny", "--steps", "5000", "-o", "long"), "another 'lensnas train'")
-    finally:
-        first.kill()
-        first.communicate()
-    other = ("train", "tiny", "--steps", "6", "-o", "long")
-    refused(study(*other), "holds another training", "--force")
-    assert study(*other, "--force").returncode == 0
-    assert {step for step, *_ in logged(study.folder / "long")} == set(range(7))
-
-
 def test_its_weights_are_exported(study, straight):
-    done = study("export", "tiny", "--trained", "straight", "-o", "bundle", "--json")
+    done = study(
+        "export", "tiny", "--trained", "straight", "-o", "bundle", "--precision", "fp32", "--json"
+    )
     assert done.returncode == 0, done.stderr
     bundle = json.loads(done.stdout)
     assert bundle["psnr_db"] == straight[0]["result"]["psnr_db"]
-    assert "after 60 training steps" in (study.folder / "bundle/model_card.md").read_text()
+    assert "after 60 training steps" in (study.folder / "straight/export/model_card.md").read_text()
     assert np.load(study.folder / "straight/weights.npz")
 
 
 def test_mistakes_cost_one_line(study, refused):
     refused(study("train", "tiny", "--teacher", "vgg"), "--teacher: no zoo system called 'vgg'")
     refused(study("export", "tiny", "--trained", "straight", "--trial", "0"), "--trained")
+
+
+def test_force_trains_anew_what_a_folder_has(study, straight, refused):
+    other = ("train", "tiny", "--steps", "6", "-o", "straight")
+    refused(study(*other), "holds another training", "--force")
+    assert study(*other, "--force").returncode == 0
+    folder = study.folder / "straight"
+    assert {step for step, *_ in logged(folder)} == set(range(7))
+    assert not (folder / "teacher").exists()

@@ -1,5 +1,9 @@
 """However often a training was stopped, its log has every step once."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -69,3 +73,31 @@ def test_a_training_that_begins_anew_has_a_new_log(tmp_path):
     assert [step for step, *_ in logged(tmp_path)] == [1, 2]
     assert len(list(tmp_path.glob(FILES))) == 1
     assert (tmp_path / "weights.npz").exists()
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from search.full_training.events import EventLog
+
+log = EventLog(Path(sys.argv[1]), 0)
+log.scalars(1, {"loss": 0.25})
+resource.setrlimit(resource.RLIMIT_FSIZE, (150, 150))
+for step in range(2, 6):
+    log.scalars(step, {"loss": step / 4})
+log.close()
+print("goes on")
+"""
+
+
+def test_a_disk_that_takes_no_more_ends_the_log_alone(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)],
+        cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "goes on\n"), done.stderr
+    assert done.stderr.count("no log from step ") == 1
+    assert logged(tmp_path)[0] == (1, "loss", 0.25)
+    # What the limit has torn is cut off when the training goes on.
+    write(tmp_path, 1, 3).close()
+    assert [step for step, *_ in logged(tmp_path)] == [1, 2, 3]

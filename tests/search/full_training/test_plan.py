@@ -5,11 +5,16 @@ import sys
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
+from search.cli.training_progress import TrainingScreen
 from search.errors import UserError
 from search.full_training.plan import LONGER, Wishes, planned
 from search.full_training.record import RECORD, Result, finished, read_record, started
+from search.full_training.start import full_training
 from search.networks import zoo_architecture
+from search.study.observer import Silent
+from search.study.ownership import driver_lock
 
 RESULT = Result(31.5, 0.9, ((0, 30.0), (40, 31.5)), "2 whole images", 900, {"total": 4.0}, "ab12")
 
@@ -69,7 +74,7 @@ def test_a_short_training_warms_up_for_a_tenth(results):
     ("wishes", "message"),
     [
         ({"trial": 9999}, "has no trial 9999"),
-        ({"seed": -1}, "--seed -1: seeds are not negative"),
+        ({"seed": -1}, "--seed -1: seeds are 0 to 2147483647"),
         ({"steps": 0}, "--steps: steps: Input should be greater than or equal to 1"),
         ({"teacher": "alexnet"}, "--teacher: no zoo system called 'alexnet'"),
         ({"teacher": "miaigo"}, "--teacher: teacher: miaigo is not of the task isp"),
@@ -132,6 +137,15 @@ def test_a_folder_of_something_else_is_refused_also_by_force(results, tmp_path):
     for force in (False, True):
         with pytest.raises(UserError, match="holds other things"):
             finished(plan, force=force)
+
+
+def test_a_folder_is_one_training_at_a_time(results):
+    plan = plan_of(results)
+    with (
+        driver_lock(plan.directory, by="lensnas train"),
+        pytest.raises(UserError, match="another 'lensnas train' is working on"),
+    ):
+        full_training(plan, TrainingScreen(Console()), Silent())
 
 
 def test_a_damaged_record_is_named(results):
