@@ -285,20 +285,21 @@ def load_config(path: Path) -> StudyConfig:
     return parse_config(read_document(path), str(path))
 
 
-def read_document(path: Path) -> dict[Any, Any]:
-    """The mapping of a study file, as it is. Raises UserError where it holds none."""
+def read_document(path: Path, what: str = "study file") -> dict[Any, Any]:
+    """The mapping of a YAML file, as it is. Raises UserError where it holds none; `what` it is."""
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise UserError(f"cannot read the study file {path}: {error.strerror}") from None
+        raise UserError(f"cannot read the {what} {path}: {error.strerror}") from None
     if len(text) > MAX_YAML_BYTES:
-        raise UserError(f"{path} is larger than a study file can be")
+        raise UserError(f"{path} is larger than a {what} can be")
     try:
         document = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict):
-        raise UserError(f"{path} must hold a mapping of settings, such as 'task: isp'")
+        example = "task: isp" if what == "study file" else "steps: 5000"
+        raise UserError(f"{path} must hold a mapping of settings, such as '{example}'")
     return document
 
 
@@ -308,6 +309,18 @@ def parse_config(document: dict[Any, Any], source: str) -> StudyConfig:
         return StudyConfig.model_validate(document)
     except ValidationError as error:
         raise UserError(f"{source}: {'; '.join(map(_readable, error.errors()[:5]))}") from None
+
+
+def parse_recipe(document: dict[Any, Any], source: str, task: Task) -> Recipe:
+    """Validate the `training` section of a study for `task`; `source` names it in errors."""
+    try:
+        recipe = Recipe.model_validate(document)
+        _check_training(recipe, task)
+    except ValidationError as error:
+        raise UserError(f"{source}: {'; '.join(map(_readable, error.errors()[:5]))}") from None
+    except ValueError as error:
+        raise UserError(f"{source}: {str(error).removeprefix('training.')}") from None
+    return recipe
 
 
 def _readable(error: Any) -> str:

@@ -51,10 +51,15 @@ def export(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The folder to write; default: export of the study."),
+        typer.Option(
+            "-o", "--output", help="The folder to write; default: export of the study, or training."
+        ),
     ] = None,
     trial: Annotated[
         int | None, typer.Option(help="The number of a trial; default: the winner.")
+    ] = None,
+    trained: Annotated[
+        Path | None, typer.Option(help="A folder of 'lensnas train' to export instead.")
     ] = None,
     precision: Annotated[
         str, typer.Option(help=f"Some of {', '.join(PRECISIONS)}, with commas.")
@@ -97,12 +102,18 @@ def export(
     Exit codes: 1 where a check fails (without --force), 2 for what you can mend.
     """
     if verify is not None:
-        if server is not None or force or trial is not None or output is not None:
-            raise UserError("--verify only looks: without --output, --trial, --force, --server")
+        if server is not None or force or any(o is not None for o in (trial, trained, output)):
+            raise UserError(
+                "--verify only looks: without --output, --trial, --trained, --force, --server"
+            )
         verify_bundle(verify, study, runs, images, as_json=as_json)
         return
     if study is None:
         raise UserError("name the STUDY to export, or a bundle to check again (--verify)")
+    if trained is not None and (trial is not None or server is not None):
+        raise UserError(
+            "--trained is of this machine and names its network: without --trial, --server"
+        )
     precisions = tuple(known_precision(name) for name in precision.split(","))
     how = Quantisation(calibration_images, qat_steps)
     wanted = Wanted(precisions, tuple(resolution or ()), images, force, how)
@@ -116,21 +127,31 @@ def export(
         print("\n".join(map(str, written)))
         return
     results = load_results(study, runs)
-    bundle = make_bundle(results, trial, output or results.config.directory / "export", wanted)
+    folder = output or (trained or results.config.directory) / "export"
+    bundle = make_bundle(results, trial, folder, wanted, trained)
     if as_json:
         print(json.dumps(bundle.to_dict(), indent=2))
     else:
         print(bundle.summary())
 
 
-def make_bundle(results: StudyResults, trial: int | None, output: Path, wanted: Wanted) -> Bundle:
+def make_bundle(
+    results: StudyResults,
+    trial: int | None,
+    output: Path,
+    wanted: Wanted,
+    trained: Path | None = None,
+) -> Bundle:
     """Export to the folder `output`; what can be refused is, before TensorFlow is loaded."""
     from search.export.resolution import input_sizes
-    from search.export.source import read_weights, trained_weights
+    from search.export.source import fully_trained, read_weights, trained_weights
     from search.networks import candidate
     from search.study.quiet import native_stderr_hidden
 
-    source = trained_weights(results, trial)
+    if trained is None:
+        source = trained_weights(results, trial)
+    else:
+        results, source = fully_trained(results, trained)
     read_weights(source)
     network = candidate(source.architecture)
     sizes = input_sizes(wanted.resolutions, results.config.task_facts, network)
@@ -141,7 +162,7 @@ def make_bundle(results: StudyResults, trial: int | None, output: Path, wanted: 
             return export_trial(
                 results,
                 output,
-                trial=trial,
+                source=source,
                 precisions=wanted.precisions,
                 sizes=sizes,
                 images=wanted.images,

@@ -18,6 +18,7 @@ from .export import export
 from .render import render
 from .rescore import rescore
 from .submit import submit
+from .train import train
 
 app = typer.Typer(
     name="lensnas",
@@ -31,6 +32,7 @@ app = typer.Typer(
     ),
 )
 studies.add_commands(app)
+app.command()(train)
 app.command()(export)
 app.command()(dashboard.dashboard)
 app.command()(serve.serve)

@@ -23,6 +23,26 @@ from search.study.results import FREE, FinalRun, TrialRecord
 from spaces.label import label
 
 
+def progress_bars(console: Console) -> Progress:
+    """Bars with the time that is left, each with a `note`; none where there is no terminal."""
+    return Progress(
+        TextColumn("[bold]{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=12),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False, table_column=Column(no_wrap=True)),
+        TextColumn(
+            "{task.fields[note]}",
+            markup=False,
+            table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+        ),
+        console=console,
+        expand=True,
+        disable=not console.is_terminal,
+    )
+
+
 class ConsoleObserver:
     """One line for every training run that has ended; on a terminal also progress bars."""
 
@@ -32,22 +52,7 @@ class ConsoleObserver:
         self.best: float | None = None
         self.skipped: Counter[str] = Counter()
         self._bars: dict[str, TaskID] = {}
-        self._progress = Progress(
-            TextColumn("[bold]{task.description}", table_column=Column(no_wrap=True)),
-            BarColumn(bar_width=12),
-            MofNCompleteColumn(table_column=Column(no_wrap=True)),
-            TimeElapsedColumn(table_column=Column(no_wrap=True)),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False, table_column=Column(no_wrap=True)),
-            TextColumn(
-                "{task.fields[note]}",
-                markup=False,
-                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
-            ),
-            console=console,
-            expand=True,
-            disable=not console.is_terminal,
-        )
+        self._progress = progress_bars(console)
 
     def __enter__(self) -> ConsoleObserver:
         self._say(_introduction(self.config))

@@ -139,13 +139,14 @@ def export_trial(
     output: Path,
     *,
     trial: int | None = None,
+    source: Trained | None = None,
     precisions: Sequence[str] = DEFAULT_PRECISIONS,
     sizes: Sequence[tuple[int, int]] = (),
     images: int = 2,
     force: bool = False,
     quantisation: Quantisation = DEFAULT_QUANTISATION,
 ) -> Bundle:
-    """Convert, verify and write one trial, by default the winner.
+    """Convert, verify and write one trial, by default the winner, or the weights of `source`.
 
     `sizes`: (H, W) of the inputs of files; without any, the task's own. `images`: full frames to
     verify each file on, at most. `quantisation`: how 8-bit files are made.
@@ -154,7 +155,7 @@ def export_trial(
     without `force`; nothing is written then.
     """
     wanted = [known_precision(name) for name in precisions]
-    source = trained_weights(results, trial)
+    source = source or trained_weights(results, trial)
     weights = read_weights(source)
     subject = open_subject(results.config, source, weights)
     chosen = variants(wanted, subject.own_shape, sizes)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -72,9 +72,9 @@ class StoredBundle:
     encoding: Encoding
     sensor: Sensor | None
     files: Mapping[str, StoredFile]
-    contents: Mapping[str, str]
-    data_sha256: str | None
-    format: int
+    contents: Mapping[str, str] = field(default_factory=dict)
+    data_sha256: str | None = None
+    format: int = FORMAT
 
     def file(self, precision: str | None = None) -> StoredFile:
         """The file of a `precision`, by default the first; at the task's resolution where there is
@@ -220,7 +220,7 @@ def _parsed_file(entry: Any, task: Task) -> StoredFile:
         str(entry["sha256"]),
         **times_ms,
         check_psnr_db=check_psnr_db,
-        failures=tuple(map(str, entry["failures"])),
+        failures=tuple(map(str, entry.get("failures", ()))),
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from search.artifacts import WEIGHTS, load_weights
 from search.errors import UserError
+from search.full_training.record import read_record
 from search.study.directories import final_directory, trial_directory
 from search.study.results import StudyResults
+from search.training.recipe import Recipe
 from spaces.architecture import Architecture
 
 
@@ -59,6 +62,24 @@ def trained_weights(results: StudyResults, trial: int | None) -> Trained:
             architecture, directory, origin, found.psnr_db, steps, config.seed, found.weights_sha256
         )
     return source
+
+
+def fully_trained(results: StudyResults, folder: Path) -> tuple[StudyResults, Trained]:
+    """The weights in a folder of `lensnas train`, and the study with the recipe they were trained
+    by as its own. Raises UserError for a folder without any, or of another study."""
+    record = read_record(folder)
+    if record is None or record.result is None:
+        state = "holds no training of 'lensnas train'" if record is None else "is not trained yet"
+        raise UserError(f"{folder} {state}: nothing to export")
+    wanted, config, result = record.wanted, results.config, record.result
+    if wanted["study"] != config.name:
+        raise UserError(f"{folder} is a training of study {wanted['study']}, not {config.name}")
+    recipe = Recipe.model_validate(wanted["recipe"])
+    source = Trained(
+        Architecture.from_json(json.dumps(wanted["architecture"])), folder, record.origin,
+        result.psnr_db, recipe.steps, wanted["seed"], result.weights_sha256,
+    )  # fmt: skip
+    return replace(results, config=config.model_copy(update={"training": recipe})), source
 
 
 def read_weights(source: Trained) -> list[np.ndarray]:

@@ -24,9 +24,8 @@ from search.errors import UserError
 from search.export.surgery import EditableFile
 
 from .frame import Frame
-from .tiling import Layout, Owned, layout, whole
+from .tiling import Floats, Layout, layout, whole
 
-Floats = npt.NDArray[np.float32]
 Runner = Callable[..., list[Floats]]
 """A file as a function of its inputs."""
 
@@ -132,11 +131,10 @@ def _strips(plan: Plan, frame: Frame) -> Iterator[Floats]:
         wanted = [pool for pool in plan.pools if pool.level == level]
         known |= _pooled(plan, plan.found, frame, wanted, known)
     run = _part(plan, known, [plan.output])
-    for row in plan.layout.grid(plan.found.spans[plan.output]):
-        pieces = [
-            _cut(run(frame.window(t.corner, plan.layout.size))[0], t.rows, t.columns) for t in row
-        ]
-        yield np.concatenate(pieces, axis=1)
+    yield from plan.layout.strips(
+        plan.found.spans[plan.output],
+        lambda corner: run(frame.window(corner, plan.layout.size))[0],
+    )
 
 
 def _pooled(
@@ -151,7 +149,7 @@ def _pooled(
         for tiles in zip(*rows, strict=True):
             outputs = run(frame.window(tiles[0].corner, plan.layout.size))
             for i, (pool, tile, output) in enumerate(zip(pools, tiles, outputs, strict=True)):
-                piece = _cut(output, tile.rows, tile.columns)
+                piece = tile.cut(output)
                 parts[i].append(_REDUCE[pool.kind](piece.astype(np.float64), axis=(0, 1)))
                 pixels[i] += piece.shape[0] * piece.shape[1]
     values = {}
@@ -170,11 +168,6 @@ _REDUCE: Mapping[str, Callable[..., Any]] = {
     "REDUCE_MAX": np.max,
     "REDUCE_MIN": np.min,
 }
-
-
-def _cut(output: Floats, rows: Owned, columns: Owned) -> Floats:
-    """What a tile alone gives of a tensor [1, h, w, C]."""
-    return output[0, rows.part, columns.part]
 
 
 def _part(

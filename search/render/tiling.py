@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from latency.graph import Graph
 from latency.receptive_field import Locality, Span
+
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,10 @@ class Tile:
     corner: tuple[int, int]
     rows: Owned
     columns: Owned
+
+    def cut(self, tensor: Floats) -> Floats:
+        """What this tile alone gives of its tensor [1, h, w, C]."""
+        return tensor[0, self.rows.part, self.columns.part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,16 @@ class Layout:
         lefts = list(zip(self.columns.origins, self.columns.owned(spans[1]), strict=True))
         for top, rows in zip(self.rows.origins, self.rows.owned(spans[0]), strict=True):
             yield [Tile((top, left), rows, columns) for left, columns in lefts]
+
+    def strips(
+        self, spans: tuple[Span, Span], run: Callable[[tuple[int, int]], Floats]
+    ) -> Iterator[Floats]:
+        """A tensor of `spans` all over the frame, [n, W, C] at a time from top to bottom.
+
+        `run`: a tile's tensor [1, h, w, C], of its corner.
+        """
+        for row in self.grid(spans):
+            yield np.concatenate([tile.cut(run(tile.corner)) for tile in row], axis=1)
 
 
 def whole(size: tuple[int, int]) -> Layout:

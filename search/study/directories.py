@@ -28,6 +28,11 @@ def final_directory(config: StudyConfig, architecture: Architecture, seed: int, 
     return config.directory / "finals" / f"{architecture.digest}-{steps}-s{seed}"
 
 
+def trained_directory(config: StudyConfig, name: str) -> Path:
+    """Of a full training."""
+    return config.directory / "trained" / name
+
+
 def checkpoint_file(config: StudyConfig, index: int) -> Path:
     """Of the trial with this index, which it keeps when it is lost and gets another number."""
     return config.directory / "checkpoints" / f"{index:05d}.npz"

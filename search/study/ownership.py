@@ -99,15 +99,16 @@ def claimant_of(engine: sqlalchemy.Engine, study: str) -> str | None:
 
 
 @contextmanager
-def driver_lock(directory: Path) -> Iterator[None]:
-    """Hold a study's folder; UserError where another holds it or it cannot be written."""
+def driver_lock(directory: Path, by: str = "lensnas run") -> Iterator[None]:
+    """Hold a study's folder, or a part of it; UserError where another holds it or it cannot be
+    written. `by`: the command that is said to work on it then."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         lock = driver_lock_file(directory).open("a+")
     except OSError as error:
         raise UserError(f"cannot write to {directory}: {error.strerror}") from None
     with lock:
-        _lock_file(lock, str(directory))
+        _lock_file(lock, str(directory), by)
         yield
 
 

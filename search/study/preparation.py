@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 from search.artifacts import WEIGHTS, write_bytes
 from search.data.alignment import best_aligned
@@ -16,11 +17,14 @@ from search.training.reuse.recipe import SuperNetwork
 from .data import open_pairs
 from .directories import preparation_directory
 from .donors import super_network_file
-from .job import Failed, Job, Retried, Rung, SuperNetworkJob
+from .job import DataSource, Failed, Job, Retried, Rung, SuperNetworkJob
 from .limits import Limits
+from .observer import Observer
 from .retrying import warn_of
 from .run import StudyRun
 
+KEPT = "kept.json"
+"""Which pairs a recipe keeps."""
 REPORTED_EVERY = 100
 """Steps of a super-network."""
 
@@ -33,7 +37,9 @@ def prepare_training(run: StudyRun) -> StudyRun:
     cannot be trained.
     """
     if run.recipe.keep_pairs < 1:
-        kept = replace(run.data, kept=_kept_pairs(run))
+        path = preparation_directory(run.config, "pairs") / KEPT
+        pairs = kept_pairs(path, run.data, run.recipe.keep_pairs, run.observer)
+        kept = replace(run.data, kept=pairs)
         run = replace(run, data=kept, recipe=run.recipe.model_copy(update={"keep_pairs": 1.0}))
     teacher = run.recipe.teacher
     if teacher is not None and teacher.weights is None:
@@ -46,10 +52,9 @@ def prepare_training(run: StudyRun) -> StudyRun:
     return run
 
 
-def _kept_pairs(run: StudyRun) -> tuple[int, ...]:
-    path = preparation_directory(run.config, "pairs") / "kept.json"
-    source = open_pairs(run.data, "train")
-    share = run.recipe.keep_pairs
+def kept_pairs(path: Path, data: DataSource, share: float, observer: Observer) -> tuple[int, ...]:
+    """Which training pairs a recipe keeps that keeps this `share`; `path` remembers them."""
+    source = open_pairs(data, "train")
     settings = {"share": share, "pairs": len(source)}
     try:
         stored = json.loads(path.read_text())
@@ -59,7 +64,7 @@ def _kept_pairs(run: StudyRun) -> tuple[int, ...]:
         pass  # Not there, or of data that have changed.
 
     def tell(done: int) -> None:
-        run.observer.stage("Aligning pairs", done, len(source))
+        observer.stage("Aligning pairs", done, len(source))
 
     kept = best_aligned(source, share, tell)
     write_bytes(path, json.dumps({"of": settings, "kept": kept}).encode())

@@ -17,7 +17,6 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -27,7 +26,9 @@ from search.data.sample import evenly_spaced
 from search.errors import UserError
 from search.networks import Candidate, candidate
 from search.training.data import TrainingData, training_data
-from search.training.loop import KeepGoing, TrainingDivergedError, predict_images, train
+from search.training.evaluation import predict_images
+from search.training.hardware import use_machine
+from search.training.loop import KeepGoing, TrainingDivergedError, train
 from search.training.lpips import mean_lpips
 from search.training.proxies import Subject, measured
 from search.training.reuse.head import keep_better_head
@@ -146,11 +147,7 @@ def _share(job: SuperNetworkJob, pipe: Connection) -> Trained:
 
 def _prepare(job: AnyJob, input_channels: int) -> TrainingData:
     """Devices, threads and random state as `job` wants them, and its data."""
-    _share_gpus()
-    tf.config.threading.set_intra_op_parallelism_threads(job.threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(job.seed)
+    use_machine(job.threads, job.seed)
     return training_data(
         open_pairs(job.data, "train"),
         open_pairs(job.data, "val"),
@@ -158,12 +155,6 @@ def _prepare(job: AnyJob, input_channels: int) -> TrainingData:
         encoding=job.recipe.encoding,
         validation_images=job.data.validation_images,
     )
-
-
-def _share_gpus() -> None:
-    """Take of a GPU's memory what is needed: TensorFlow's way is all of it, and others wait."""
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def _ask(job: AnyJob, pipe: Connection) -> KeepGoing:

@@ -68,14 +68,19 @@ class Checkpoints:
         return Checkpoint(facts["step"], curve, tuple(arrays[name] for name in sorted(arrays)))
 
     def save_if_due(
-        self, step: int, curve: Sequence[tuple[int, float]], variables: Sequence[Any]
+        self,
+        step: int,
+        curve: Sequence[tuple[int, float]],
+        variables: Sequence[Any],
+        *,
+        now: bool = False,
     ) -> bool:
-        """Write one if the last is old enough; whether it was.
+        """Write one if the last is old enough, or `now`; whether it was written.
 
         A disk that takes none costs what the next death would have cost less, and is said on
         stderr; whether the run's own results can be written is seen when they are.
         """
-        if time.monotonic() - self._last < self._every_s:
+        if not now and time.monotonic() - self._last < self._every_s:
             return False
         facts = {"job": self._job, "step": step, "curve": list(curve)}
         arrays = {f"{n:05d}": np.asarray(v.numpy()) for n, v in enumerate(variables)}

@@ -41,11 +41,16 @@ def training_data(
 ) -> TrainingData:
     """Both splits for a network of `channels` inputs; the validation set is read and encoded.
 
+    `validation_images`: how many of it, None for all; 0 for who reads `held_out` itself.
     Raises UserError where network, encoding and data do not fit.
     """
     encode = encoder_for(pairs.meta, encoding)
     pairs, held_out = (for_channels(source, channels) for source in (pairs, held_out))
-    validation = Validation(*validation_arrays(held_out, encode, validation_images))
+    validation = (
+        Validation(np.empty((0, 0, 0, channels), np.float32), np.empty((0, 0, 0, 3), np.uint8))
+        if validation_images == 0
+        else Validation(*validation_arrays(held_out, encode, validation_images))
+    )
     return TrainingData(pairs, held_out, encode, validation)
 
 

@@ -1,4 +1,4 @@
-"""In which precision a training step computes, and whether XLA compiles it."""
+"""What a training takes of its machine, its precision, and whether XLA compiles it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,19 @@ from spaces.ops.keras_backend import Network
 from .recipe import Precision
 
 Step = Callable[[Any, Any, Any], Any]
+
+
+def use_machine(threads: int, seed: int) -> None:
+    """Before the first operation of a process: its share of the cores, results that repeat, and
+    the random state of `seed`.
+    """
+    for gpu in tf.config.list_physical_devices("GPU"):
+        # TensorFlow's way is to take all of a GPU's memory, and others wait.
+        tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(seed)
 
 
 def compiled(step: Step, *, xla: bool) -> Step:

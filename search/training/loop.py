@@ -15,20 +15,19 @@ import numpy as np
 import tensorflow as tf
 
 from search.data.alignment import Chosen, best_aligned
-from search.metrics import psnr_db
 from spaces.ops.keras_backend import Network
 
 from .checkpoint import Checkpoints
 from .closed_form import fit_output_layers
-from .data import TrainingData, Validation, plain_crops, recipe_batches
+from .data import TrainingData, plain_crops, recipe_batches
+from .evaluation import Measure, in_memory
 from .goal import Goal, goals
 from .hardware import Step, compiled, taps_in
+from .onlooker import Nobody, Onlooker, TrainingStoppedError
 from .optimizer import make_optimizer
 from .recipe import Recipe
-from .ssim import ssim
 from .tricks import Sight, Trick
 
-EVALUATION_BATCH = 8
 EXPLODED = 1e6
 """A loss beyond this is as dead as NaN: every loss here is of order 1 to 10."""
 
@@ -75,6 +74,8 @@ def train(
     rungs: Sequence[int] = (),
     keep_going: KeepGoing = lambda step, psnr: True,
     checkpoints: Checkpoints | None = None,
+    measure: Measure | None = None,
+    onlooker: Onlooker | None = None,
 ) -> Outcome:
     """Train `model` in place by `recipe`; it ends with the averaged weights.
 
@@ -87,9 +88,13 @@ def train(
     without a stop, bit for bit on the same machine. `keep_going` is asked again about the rungs
     that lie behind it.
 
-    Raises TrainingDivergedError on a loss that is not finite or has exploded.
+    `measure`: in place of the validation set in memory. `onlooker` hears of every step.
+
+    Raises TrainingDivergedError on a loss that is not finite or has exploded, and
+    TrainingStoppedError where the onlooker stops it.
     """
-    clock = _Clock()
+    clock, onlooker = _Clock(), onlooker or Nobody()
+    measure = measure or in_memory(model, data.validation)
     if recipe.keep_pairs < 1:
         kept = best_aligned(data.pairs, recipe.keep_pairs)
         data = replace(data, pairs=Chosen(data.pairs, kept))
@@ -109,11 +114,11 @@ def train(
     if found:
         found.restore(state)
     clock.lap("initialise")
-    predict, limit = _predictor(model), recipe.rung_images
+    onlooker.begins(start)
     curve: list[tuple[int, float]] = []
 
     def evaluate_at(step: int) -> None:
-        curve.append((step, float(np.mean(evaluate(predict, data.validation, limit)[0]))))
+        curve.append((step, float(np.mean(measure(recipe.rung_images, False)[0]))))
         clock.lap("validate")
 
     def passes() -> bool:
@@ -138,26 +143,27 @@ def train(
         clock.lap("first_step" if begins else "steps")
         if not math.isfinite(loss) or abs(loss) > EXPLODED:
             raise TrainingDivergedError(f"the loss became {loss:g} at step {step}")
+        onlooker.stepped(step, loss)
         if step in rungs and step < recipe.steps:
             with averaged_weights(variables, optimizer):
                 evaluate_at(step)
             if not passes():
                 return Outcome(curve, pruned_at=step, seconds=clock.seconds)
-        if checkpoints and step < recipe.steps and checkpoints.save_if_due(step, curve, state):
+        if step == recipe.steps:
+            break
+        stops = onlooker.stops()
+        if checkpoints and checkpoints.save_if_due(step, curve, state, now=stops):
             clock.lap("checkpoint")
+        if stops:
+            raise TrainingStoppedError(step)
     optimizer.finalize_variable_values(variables)
-    psnrs, ssims = evaluate(predict, data.validation, with_ssim=True)
+    psnrs, ssims = measure(None, True)
     psnr = float(np.mean(psnrs))
     if not math.isfinite(psnr):
         raise TrainingDivergedError("the trained network's output is not finite")
     curve.append((recipe.steps, psnr))
     clock.lap("validate")
     return Outcome(curve, psnr, float(np.mean(ssims)), seconds=clock.seconds)
-
-
-def predict_images(model: Network, inputs: np.ndarray) -> np.ndarray:
-    """Outputs of `model` for encoded `inputs` [N, h, w, C], clipped to [0, 1]."""
-    return np.clip(model(inputs, training=False).numpy(), 0.0, 1.0)
 
 
 def first_crops(recipe: Recipe, data: TrainingData, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -212,37 +218,6 @@ def _step_function(
         return loss
 
     return compiled(step, xla=recipe.xla)
-
-
-def _predictor(model: Network) -> Callable[[Any], Any]:
-    @tf.function(reduce_retracing=True)
-    def predict(x: Any) -> Any:
-        return tf.clip_by_value(model(x, training=False), 0.0, 1.0)
-
-    return predict
-
-
-def evaluate(
-    predict: Callable[[Any], Any],
-    validation: Validation,
-    limit: int | None = None,
-    *,
-    with_ssim: bool = False,
-) -> tuple[np.ndarray, np.ndarray]:
-    """PSNR (and SSIM) of each of the first `limit` validation images.
-
-    `predict`: encoded inputs [n, h, w, C] -> images clipped to [0, 1].
-    """
-    psnrs, ssims = [], []
-    inputs, targets = validation.inputs[:limit], validation.targets[:limit]
-    for start in range(0, len(inputs), EVALUATION_BATCH):
-        chosen = slice(start, start + EVALUATION_BATCH)
-        output = predict(inputs[chosen])
-        target = targets[chosen].astype(np.float32) / np.float32(255)
-        psnrs.append(psnr_db(target, output.numpy()))
-        if with_ssim:
-            ssims.append(ssim(target, output).numpy())
-    return np.concatenate(psnrs), np.concatenate(ssims) if ssims else np.array([])
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from search.errors import UserError
 from spaces.ops.keras_backend import Network
 
 from .data import Validation
-from .loop import EVALUATION_BATCH, predict_images
+from .evaluation import EVALUATION_BATCH, predict_images
 from .lpips_weights import LpipsWeights, read_lpips_weights
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)

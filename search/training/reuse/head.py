@@ -9,7 +9,8 @@ from search.metrics import psnr_db
 from search.networks import Candidate
 from search.training.closed_form import fit_output_layers
 from search.training.data import TrainingData
-from search.training.loop import first_crops, predict_images
+from search.training.evaluation import predict_images
+from search.training.loop import first_crops
 from search.training.recipe import Recipe
 from spaces.ops.keras_backend import Network
 

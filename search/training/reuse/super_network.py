@@ -19,13 +19,13 @@ from search.errors import UserError
 from search.networks import Candidate, candidate
 from search.training.closed_form import OUTPUT_LAYERS, fit_output_layers
 from search.training.data import TrainingData, recipe_batches
+from search.training.evaluation import evaluate
 from search.training.goal import image_loss
 from search.training.loop import (
     EXPLODED,
     KeepGoing,
     TrainingDivergedError,
     averaged_weights,
-    evaluate,
     first_crops,
 )
 from search.training.recipe import Recipe

@@ -9,6 +9,7 @@ from latency import LatencyOracle
 from latency.measurements import Measurement, MeasurementError, append_measurements
 from search.errors import UserError
 from search.export.record import MEASUREMENTS, StoredBundle, StoredFile
+from search.export.variant import Variant
 from search.networks import zoo_architecture
 from search.objective import log2_score
 from search.report.measured import (
@@ -24,7 +25,14 @@ from search.tasks import TASKS
 
 def bundle_of(folder, architecture, *measurements):
     """A bundle's record; the first file is fp32, of the hash "a" and its folder's name."""
-    files = {p: StoredFile(p, f"{p}-{folder.name}", 7.0, 6.0, 8.0) for p in ("fp32", "fp16")}
+    shape = TASKS["isp"].input_shape
+    listed = [Variant("fp32", (8, 8, 4), at_task_size=False)]
+    listed += [Variant(precision, shape) for precision in ("fp32", "fp16")]
+    hashes = [f"small-{folder.name}", f"fp32-{folder.name}", f"fp16-{folder.name}"]
+    files = {
+        v.file_name: StoredFile(v, sha256, 7.0, 6.0, 8.0)
+        for v, sha256 in zip(listed, hashes, strict=True)
+    }
     append_measurements(folder / MEASUREMENTS, measurements)
     return StoredBundle(
         folder, "by-hand", TASKS["isp"], "snapdragon-8-gen-1", architecture, "trial 0",
@@ -69,6 +77,15 @@ def test_devices_and_methods_are_never_mixed(tmp_path, make_results, found, chos
     times = [measured(5, "fp32-x", **changes) for changes in found]
     with pytest.raises(MeasurementError, match=problem):
         timed_architectures([bundle_of(tmp_path / "x", architecture, *times)], **chosen)
+
+
+def test_times_of_another_resolution_do_not_count(tmp_path, make_results):
+    architecture = make_results(complete=1).complete[0].architecture
+    both = bundle_of(tmp_path / "1", architecture, measured(2, "small-1"), measured(8, "fp32-1"))
+    assert timed_architectures([both])[architecture].measurement.ms == 8
+    small = bundle_of(tmp_path / "2", architecture, measured(2, "small-2"))
+    with pytest.raises(UserError, match="no measurement of its files"):
+        timed_architectures([small])
 
 
 def test_a_bundle_without_a_time_is_named(tmp_path, make_results):

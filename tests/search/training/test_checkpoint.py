@@ -9,6 +9,7 @@ import pytest
 from search.artifacts import read_arrays, write_arrays
 from search.training.checkpoint import Checkpoints, remove_checkpoint
 from search.training.loop import train
+from search.training.onlooker import Nobody, TrainingStoppedError
 from search.training.recipe import Adversarial, Domain, Recipe, Stage, Teacher
 from search.training.teaching import make_teacher
 from spaces.ops.keras_backend import Network
@@ -42,14 +43,14 @@ class StopError(Exception):
     pass
 
 
-def run(data, recipe, keep_going=lambda step, psnr_db: True, checkpoints=None):
+def run(data, recipe, keep_going=lambda step, psnr_db: True, checkpoints=None, **watched):
     """(what was measured, the weights): as a worker does it, all of it anew."""
     keras.utils.set_random_seed(0)
     model = Network(tapped, 4)
     teacher = make_teacher(recipe, data, seed=0)
     outcome = train(
         model, recipe, data, seed=0, teacher=teacher, rungs=RUNGS, keep_going=keep_going,
-        checkpoints=checkpoints,
+        checkpoints=checkpoints, **watched,
     )  # fmt: skip
     measured = outcome.curve, outcome.psnr_db, outcome.ssim, outcome.pruned_at
     return measured, [np.array(w) for w in model.get_weights()]
@@ -95,6 +96,47 @@ def test_one_that_is_no_longer_wanted_ends_at_the_rung_it_had_passed(data, tmp_p
     curve, psnr_db, _, pruned_at = measured
     assert (psnr_db, pruned_at) == (None, 2)
     assert [step for step, _ in curve] == [0, 2]
+
+
+class Impatient(Nobody):
+    """Hears of all steps, and wants none after the fourth."""
+
+    def __init__(self):
+        self.heard = []
+
+    def begins(self, step):
+        self.heard.append(("begins", step))
+
+    def stepped(self, step, loss):
+        assert np.isfinite(loss)
+        self.heard.append(step)
+
+    def stops(self):
+        return self.heard[-1] == 4
+
+
+def test_an_onlooker_stops_it_with_a_checkpoint_that_is_not_due(data, tmp_path):
+    straight = run(data, PLAIN)
+    path, onlooker = tmp_path / "checkpoint.npz", Impatient()
+    with pytest.raises(TrainingStoppedError, match="stopped after step 4"):
+        run(data, PLAIN, checkpoints=Checkpoints(path, "job", 3600), onlooker=onlooker)
+    assert onlooker.heard == [("begins", 0), 1, 2, 3, 4]
+    onlooker.heard.clear()
+    resumed = run(data, PLAIN, checkpoints=Checkpoints(path, "job", 3600), onlooker=onlooker)
+    assert onlooker.heard == [("begins", 4), 5, 6, 7, 8, 9]
+    assert resumed[0] == straight[0]
+
+
+def test_validation_may_be_somebody_elses(data):
+    asked = []
+
+    def measure(limit, with_ssim):
+        asked.append((limit, with_ssim))
+        return np.array([20.0, 30.0]), np.array([0.5])
+
+    measured, _ = run(data, PLAIN, measure=measure)
+    assert asked == [(2, False)] * 3 + [(None, True)]
+    assert measured == ([(0, 25.0), (2, 25.0), (6, 25.0), (9, 25.0)], 25.0, 0.5, None)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from search.errors import UserError
 from search.training import lpips
 from search.training.data import Validation
-from search.training.loop import predict_images
+from search.training.evaluation import predict_images
 from search.training.lpips import SCALE, SHIFT, SMALLEST_SIDE, lpips_metric, mean_lpips
 from search.training.lpips_weights import LAYERS, read_lpips_weights
 from spaces.ops.keras_backend import Network

@@ -14,7 +14,8 @@ from scipy.ndimage import gaussian_filter
 from search.data.pairs import PreparedPairs
 from search.data.sample import prepare_sample
 from search.training.data import training_data
-from search.training.loop import predict_images, train
+from search.training.evaluation import predict_images
+from search.training.loop import train
 from search.training.losses.perceptual import CLASSIFIERS, perceptual_loss
 from search.training.recipe import Recipe
 from spaces.ops.keras_backend import Network

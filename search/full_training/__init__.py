@@ -1,0 +1,1 @@
+"""Full training: a chosen architecture of a study by a full recipe, which may take days."""

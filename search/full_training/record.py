@@ -1,0 +1,106 @@
+"""What a full training leaves beside its weights: a JSON document that says what it was of."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from search.artifacts import write_bytes
+from search.errors import UserError
+from search.study.versions import versions_here
+
+from .plan import TrainingPlan
+
+RECORD = "training.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured of the trained network, on the study's validation data.
+
+    `curve`: (step, PSNR in dB), the last one over all images, those before it over the first
+    `rung_images` of the recipe. `validation`: how images were run. `seconds`: wall time by phase,
+    of the last call alone where there were several. `weights_sha256`: of the file of weights.
+    """
+
+    psnr_db: float
+    ssim: float
+    curve: tuple[tuple[int, float], ...]
+    validation: str
+    parameters: int
+    seconds: dict[str, float]
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """A full training in its folder. `wanted`: the identity of its plan. `result`: None until it
+    has ended. `origin`: such as "trial 12". `dataset`: as its makers call it.
+    """
+
+    wanted: dict[str, Any]
+    origin: str
+    dataset: str
+    versions: dict[str, str]
+    result: Result | None = None
+
+    def write(self, directory: Path) -> None:
+        """To the folder, whole or not at all."""
+        write_bytes(directory / RECORD, json.dumps(asdict(self), indent=2).encode())
+
+
+def started(plan: TrainingPlan, dataset: str) -> TrainingRecord:
+    """The record of a training that begins, or goes on, here and now."""
+    return TrainingRecord(plan.identity, plan.origin, dataset, versions_here())
+
+
+def read_record(directory: Path) -> TrainingRecord | None:
+    """The record of a folder, None where it has none. Raises UserError for a damaged one."""
+    path = directory / RECORD
+    try:
+        fields = json.loads(path.read_text())
+        result = fields["result"]
+        if result is not None:
+            curve = tuple((int(step), float(psnr_db)) for step, psnr_db in result["curve"])
+            result = Result(**{**result, "curve": curve})
+        return TrainingRecord(**{**fields, "result": result})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} cannot be read: {error}; delete its folder, or --force") from None
+
+
+def finished(plan: TrainingPlan, *, force: bool = False) -> TrainingRecord | None:
+    """The record of the same training where it has ended already, None where there is work.
+
+    Raises UserError for a folder that holds something else. With `force` no training counts.
+    """
+    ours = (plan.directory / RECORD).exists()
+    if not ours and any(not path.name.startswith(".") for path in plan.directory.glob("*")):
+        raise UserError(f"{plan.directory} holds other things: name a new folder")
+    found = None if force else read_record(plan.directory)
+    if found is None:
+        return None
+    # As it would come back from a file: tuples are lists there.
+    wanted = json.loads(json.dumps(plan.identity))
+    if found.wanted != wanted:
+        differing = ", ".join(_differences(found.wanted, wanted))
+        raise UserError(
+            f"{plan.directory} holds another training (its {differing} differ): name another "
+            "folder, or --force to replace it"
+        )
+    return found if found.result is not None else None
+
+
+def _differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """Names of settings, those of recipes one by one."""
+    names = []
+    for key in other:
+        a, b = one.get(key), other[key]
+        if key == "recipe" and isinstance(a, dict):
+            names += [name for name in b if a.get(name) != b[name]]
+        elif a != b:
+            names.append(key)
+    return names or ["settings"]

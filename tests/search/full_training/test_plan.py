@@ -1,0 +1,186 @@
+"""What is trained, by which recipe and where: decided before anything heavy is loaded."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from search.cli.training_progress import TrainingScreen
+from search.errors import UserError
+from search.full_training.plan import LONGER, Wishes, planned
+from search.full_training.record import RECORD, Result, finished, read_record, started
+from search.full_training.start import full_training
+from search.networks import zoo_architecture
+from search.study.observer import Silent
+from search.study.ownership import driver_lock
+
+RESULT = Result(31.5, 0.9, ((0, 30.0), (40, 31.5)), "2 whole images", 900, {"total": 4.0}, "ab12")
+
+
+@pytest.fixture
+def results(make_results):
+    return make_results(complete=8, finals=True)
+
+
+def plan_of(results, **wishes):
+    return planned(results, Wishes(**wishes))
+
+
+def test_by_default_the_winner_ten_times_as_long_as_the_finals(results):
+    plan = plan_of(results)
+    config = results.config
+    assert plan.architecture == results.winner
+    assert plan.recipe.steps == LONGER * config.finals.steps
+    assert (
+        plan.recipe.model_copy(
+            update={"steps": config.training.steps, "warmup_steps": config.training.warmup_steps}
+        )
+        == config.training
+    )
+    assert plan.directory.parent == config.directory / "trained"
+    assert plan.directory.name.startswith(results.origin(plan.architecture).replace(" ", "-"))
+    brief = replace(results, config=config.model_copy(update={"finals": None}))
+    assert plan_of(brief).recipe.steps == LONGER * config.training.steps
+
+
+def test_a_trial_of_any_status(results):
+    pruned = next(t for t in results.trials if t.status == "pruned")
+    plan = plan_of(results, trial=pruned.number)
+    assert (plan.architecture, plan.origin) == (pruned.architecture, f"trial {pruned.number}")
+
+
+def test_a_recipe_file_replaces_settings_and_options_replace_those(results, tmp_path):
+    file = tmp_path / "recipe.yaml"
+    file.write_text("loss: {l1: 1, ssim: 0.5}\nsteps: 500\nwarmup_steps: 50\nbatch: 4\n")
+    plan = plan_of(results, recipe=file)
+    assert plan.recipe.loss == {"l1": 1, "ssim": 0.5}
+    assert (plan.recipe.steps, plan.recipe.warmup_steps, plan.recipe.batch) == (500, 50, 4)
+    assert plan.recipe.learning_rate == results.config.training.learning_rate
+    told = plan_of(
+        results, recipe=file, steps=700, teacher="mialgo_track1", precision="bfloat16", seed=7
+    )
+    assert (told.recipe.steps, told.recipe.precision, told.seed) == (700, "bfloat16", 7)
+    assert told.recipe.teacher.system == "mialgo_track1"
+    assert told.directory != plan.directory
+
+
+def test_a_short_training_warms_up_for_a_tenth(results):
+    assert plan_of(results, steps=30).recipe.warmup_steps == 3
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"trial": 9999}, "has no trial 9999"),
+        ({"seed": -1}, "--seed -1: seeds are 0 to 2147483647"),
+        ({"steps": 0}, "--steps: steps: Input should be greater than or equal to 1"),
+        ({"teacher": "alexnet"}, "--teacher: no zoo system called 'alexnet'"),
+        ({"teacher": "miaigo"}, "--teacher: teacher: miaigo is not of the task isp"),
+        ({"precision": "fp8"}, "--precision: precision: Input should be 'float32'"),
+    ],
+)
+def test_what_cannot_be_is_named_by_its_option(results, wishes, message):
+    with pytest.raises(UserError, match=message):
+        plan_of(results, **wishes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lerning_rate: 1", "recipe.yaml: there is no setting lerning_rate"),
+        ("learning_rate: 3", "recipe.yaml: learning_rate: Input should be less than 1"),
+        ("steps: many", "recipe.yaml: steps: Input should be a valid integer"),
+        ("loss: l7", "recipe.yaml: loss: no loss called 'l7'"),
+        ("- steps", "must hold a mapping of settings, such as 'steps: 5000'"),
+        ("a: [", "is not YAML"),
+    ],
+)
+def test_a_bad_recipe_file_is_one_line(results, tmp_path, text, message):
+    file = tmp_path / "recipe.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=message) as found:
+        plan_of(results, recipe=file)
+    assert "\n" not in str(found.value)
+
+
+def test_a_recipe_file_that_is_not_there(results, tmp_path):
+    with pytest.raises(UserError, match="cannot read the recipe file"):
+        plan_of(results, recipe=tmp_path / "none.yaml")
+
+
+def test_a_record_comes_back_and_says_whether_there_is_work(results):
+    plan = plan_of(results, steps=40)
+    assert finished(plan) is None
+    begun = started(plan, "some data")
+    begun.write(plan.directory)
+    assert finished(plan) is None
+    assert begun.versions["tensorflow"] != "missing"
+    replace(begun, result=RESULT).write(plan.directory)
+    assert finished(plan).result == RESULT
+    assert finished(plan, force=True) is None
+
+
+def test_another_training_in_the_folder_is_refused(results):
+    plan = plan_of(results, steps=40)
+    replace(started(plan, "some data"), result=RESULT).write(plan.directory)
+    other = planned(results, Wishes(steps=50, seed=3, directory=plan.directory))
+    with pytest.raises(UserError, match=r"another training \(its steps, warmup_steps, seed differ"):
+        finished(other)
+    assert finished(other, force=True) is None
+
+
+def test_a_folder_of_something_else_is_refused_also_by_force(results, tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(b"mine")
+    plan = plan_of(results, directory=tmp_path)
+    for force in (False, True):
+        with pytest.raises(UserError, match="holds other things"):
+            finished(plan, force=force)
+
+
+def test_a_folder_is_one_training_at_a_time(results):
+    plan = plan_of(results)
+    with (
+        driver_lock(plan.directory, by="lensnas train"),
+        pytest.raises(UserError, match="another 'lensnas train' is working on"),
+    ):
+        full_training(plan, TrainingScreen(Console()), Silent())
+
+
+def test_a_damaged_record_is_named(results):
+    plan = plan_of(results)
+    started(plan, "some data").write(plan.directory)
+    path = plan.directory / RECORD
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(UserError, match=r"training\.json cannot be read"):
+        read_record(plan.directory)
+    assert finished(plan, force=True) is None
+
+
+def test_all_of_it_is_checked_without_tensorflow():
+    code = (
+        "import sys; import search.cli.train, search.full_training.start, search.export.source;"
+        "import search.training.onlooker; sys.exit('tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_weights_of_a_folder_are_a_source_for_export(results):
+    from search.export.source import fully_trained
+
+    plan = plan_of(results, trial=results.complete[0].number, steps=40, seed=5)
+    with pytest.raises(UserError, match="holds no training"):
+        fully_trained(results, plan.directory)
+    begun = started(plan, "some data")
+    begun.write(plan.directory)
+    with pytest.raises(UserError, match="is not trained yet"):
+        fully_trained(results, plan.directory)
+    replace(begun, result=RESULT).write(plan.directory)
+    study, source = fully_trained(results, plan.directory)
+    assert study.config.training == plan.recipe
+    assert source.architecture == plan.architecture != zoo_architecture("mialgo_track1")
+    assert (source.steps, source.seed, source.sha256) == (40, 5, "ab12")
+    other = replace(results, config=results.config.model_copy(update={"name": "other"}))
+    with pytest.raises(UserError, match="is a training of study"):
+        fully_trained(other, plan.directory)
