@@ -6,9 +6,8 @@ converter makes integer kernels of such a graph, with these very ranges.
 
 Weights: symmetric, a scale for each output channel, from the largest weight. Activations: a range
 for each tensor from calibration, which stands still in training, so that the weights learn to live
-in it: averages of what batches reach were measured to be worse, and so were learned ones
-(docs/experiments.md). What TensorFlow Lite computes in one kernel (a convolution and its ReLU) is
-rounded once; what only moves values is not rounded again.
+in it (docs/experiments.md has what else was tried). What TensorFlow Lite computes in one kernel (a
+convolution and its ReLU) is rounded once; what only moves values is not rounded again.
 """
 
 from __future__ import annotations
