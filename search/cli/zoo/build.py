@@ -28,7 +28,7 @@ def build(
     resolution: Annotated[
         str | None, typer.Option(help="Input HxW; the challenge's without it.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
+    precision: Annotated[str, typer.Option(help="fp32, fp16 or dynamic.")] = "fp32",
 ) -> None:
     """Write NAME as a .tflite file with random weights, to time it on a phone."""
     system = find_system(name)
@@ -36,10 +36,12 @@ def build(
     graph = system.trace((height, width))  # refuses what is too small, before the slow imports
 
     from search.artifacts import write_bytes
-    from search.export.variant import known_precision
+    from search.export.variant import INTEGER, known_precision
     from search.study.quiet import native_stderr_hidden
 
     known = known_precision(precision)
+    if known in INTEGER:
+        raise UserError(f"{known} needs a trained network and its data: see lensnas export")
     with native_stderr_hidden():
         file = _random_file(system, (height, width), known)
     write_bytes(output, file)

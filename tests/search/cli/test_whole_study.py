@@ -209,6 +209,20 @@ def test_a_bundle_is_verified_again_anywhere_and_on_its_studys_data(workplace, b
             for file, told in zip(bundle["files"], full, strict=True)] == [True, True]  # fmt: skip
 
 
+def test_8_bit_files_of_a_resolution_are_made_and_rendered(workplace, results):
+    options = ["--precision", "int8,int8_qat", "--resolution", "256x192", "--images", "1"]
+    done = workplace("export", "tiny", "-o", "small", "--qat-steps", "5", "--force", *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = sorted(path.name for path in (workplace.folder / "small").glob("*.tflite"))
+    assert found == ["model_int8_128x96.tflite", "model_int8_qat_128x96.tflite"]
+    assert all(name in done.stdout for name in found)
+    mosaic = np.random.default_rng(0).integers(64, 1023, (192, 256), np.uint16)
+    Image.fromarray(mosaic).save(workplace.folder / "mosaic.png")
+    done = workplace("render", "small", "mosaic.png", "-o", "mosaic_rgb.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Image.open(workplace.folder / "mosaic_rgb.png").size == (256, 192)
+
+
 def test_a_measured_export_scores_the_study_again(workplace, results, bundle):
     """Really measured: LiteRT runs the winner's file on this machine."""
     measure = ("latency", "measure", "bundle", "--on", "local", "--runs", "1", "--warmup", "0")
@@ -269,6 +283,9 @@ def other_place(workplace, results, terminal):
         (["--trial", "99"], ["trial 99", "not there"]),
         (["--precision", "int4"], ["'int4'", "fp32, fp16"]),
         (["--precision", "fp32,"], ["fp32, fp16"]),
+        (["--resolution", "1920x1081"], ["resolution 1920x1081", "multiple of"]),
+        (["--resolution", "big"], ["resolution 'big'", "WIDTHxHEIGHT"]),
+        (["--qat-steps", "0"], ["--qat-steps"]),
         (["--verify", "nowhere"], ["nowhere is no bundle"]),
         (["--verify", "x", "--trial", "1"], ["--verify only looks"]),
         (["--images", "0"], ["--images"]),
