@@ -22,12 +22,13 @@ def model_card(
     """The card of `files`, made of the weights of `source`; `data` is what they were tested on."""
     task = config.task_facts
     encoding = config.training.encoding or default_encoding(data.sensor)
+    note = _encoding_note(encoding, data)
     sections = [
         f"# {task.title}: {source.origin} of study {config.name}",
         f"Architecture `{label(source.architecture)}` ({source.architecture.digest}).",
         "## Input and output",
         f"- `{INPUT}`: float32 [1, {', '.join(map(str, task.input_shape))}]: {task.input_note}. "
-        f"Encoding `{encoding}`{_encoding_note(encoding, data)}.",
+        f"Encoding `{encoding}`{f' ({note})' if note else ''}.",
         f"- `{OUTPUT}`: float32 [1, {', '.join(map(str, task.output_shape))}]: {task.output_note}.",
         "## Quality",
         f"- Data: {data.dataset}. **Not comparable with PSNR on the challenge's data.**",
@@ -75,18 +76,19 @@ def about(config: StudyConfig, source: Trained, *, held_out: PairMeta) -> About:
     return About(
         name=f"{config.name}, {source.origin}",
         version=source.architecture.digest,
-        input_note=f"{task.input_note}: {_encoding_note(encoding, held_out).strip(' ()') or encoding}",
+        input_note=f"{task.input_note}: {_encoding_note(encoding, held_out) or encoding}",
         output_note=task.output_note,
     )
 
 
 def _encoding_note(encoding: str, data: PairMeta) -> str:
+    """How a RAW value becomes the input's; nothing to say of pictures."""
     sensor = data.sensor
     if sensor is None:
         return ""
     if encoding == "linear":
-        return " (raw / (4 * 255))"
+        return "raw / (4 * 255)"
     return (
-        f" (sqrt(max(0, gain * (raw - {sensor.black_level}) / "
-        f"{sensor.white_level - sensor.black_level})), gains R, G, B {sensor.gains})"
+        f"sqrt(max(0, gain * (raw - {sensor.black_level}) / "
+        f"{sensor.white_level - sensor.black_level})), gains R, G, B = {sensor.gains}"
     )

@@ -73,8 +73,8 @@ def plan(file: bytes, size: tuple[int, int], largest: tuple[int, int] | None = N
     """How to run `file` on a frame of any `size`, in tiles no larger than `largest` if it can be.
 
     By default tiles are no larger than the input that the file was made for.
-    Raises UserError for a file that takes or gives no float picture, and for a network that only
-    runs on a frame of its own size.
+    Raises UserError for a file that takes or gives no float picture, for a network that only runs
+    on a frame of its own size, and for one that needs tiles but means over the frame in 8 bits.
     """
     editable = EditableFile(file)
     graph, own = editable.graph, editable.size
@@ -91,6 +91,11 @@ def plan(file: bytes, size: tuple[int, int], largest: tuple[int, int] | None = N
             ) from error
         return Plan(file, size, whole(own), None)
     cut = layout(graph, found, size, largest)
+    if cut.count > 1 and any(graph.tensors[p.output].dtype != "float32" for p in found.pools):
+        raise UserError(
+            "the file takes means over the frame in 8 bits, which tiles cannot share: render "
+            "another precision"
+        )
     resized = editable.resized(cut.size)
     return Plan(resized, size, cut, locality(read_tflite(resized)))
 

@@ -6,9 +6,8 @@ converter makes integer kernels of such a graph, with these very ranges.
 
 Weights: symmetric, a scale for each output channel, from the largest weight. Activations: a range
 for each tensor from calibration, which stands still in training, so that the weights learn to live
-in it: averages of what batches reach were measured to be worse, and so were learned ones
-(docs/experiments.md). What TensorFlow Lite computes in one kernel (a convolution and its ReLU) is
-rounded once; what only moves values is not rounded again.
+in it (docs/experiments.md has what else was tried). What TensorFlow Lite computes in one kernel (a
+convolution and its ReLU) is rounded once; what only moves values is not rounded again.
 """
 
 from __future__ import annotations
@@ -25,6 +24,9 @@ import tensorflow as tf
 from .keras_backend import _BUILD_SIZE, KerasOps, Network, _InOrder
 
 BITS = 8
+_LARGEST_WEIGHT = 127
+"""Of the integers that weights are; -128 is left out, so that zero is in the middle."""
+
 _SMALLEST = 1e-6
 """A range that is never empty, so that a scale is never zero."""
 
@@ -264,18 +266,16 @@ def _rounded_to(x: Any, bounds: Any) -> Any:
 
 
 def _rounded_kernel(layer: keras.layers.Layer) -> Any:
-    """Its kernel in 8 bits, a symmetric scale for each output channel."""
+    """Its kernel in 8 bits, a symmetric scale for each output channel.
+
+    In plain arithmetic: the converter finds the same scales, for the largest weights stay, and
+    it cannot turn the kernel of a transposed convolution that is marked as rounded.
+    """
     kernel = layer.kernel.value
-    if isinstance(layer, keras.layers.DepthwiseConv2D | keras.layers.Conv2DTranspose):
-        # [h, w, channels, 1] and [h, w, out, in]: the rounding wants the channels last.
-        turned = tf.transpose(kernel, (0, 1, 3, 2))
-        return tf.transpose(_rounded_by_channel(turned), (0, 1, 3, 2))
-    return _rounded_by_channel(kernel)
-
-
-def _rounded_by_channel(kernel: Any) -> Any:
-    most = tf.reduce_max(tf.abs(kernel), tuple(range(len(kernel.shape) - 1)))
-    most = tf.stop_gradient(tf.maximum(most, _SMALLEST))
-    return tf.quantization.fake_quant_with_min_max_vars_per_channel(
-        kernel, -most, most, BITS, narrow_range=True
-    )
+    # [h, w, in, out] but for depthwise [h, w, channels, 1] and transposed [h, w, out, in].
+    turned = isinstance(layer, keras.layers.DepthwiseConv2D | keras.layers.Conv2DTranspose)
+    others = (0, 1, 3) if turned else (0, 1, 2)
+    most = tf.reduce_max(tf.abs(kernel), others, keepdims=True)
+    step = tf.maximum(most, _SMALLEST) / _LARGEST_WEIGHT
+    rounded = tf.round(kernel / step) * step
+    return kernel + tf.stop_gradient(rounded - kernel)
