@@ -26,7 +26,8 @@ def train(
         typer.Option(help="A YAML file of settings instead of those of the study's training."),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Default: 10 times the study's longest training.")
+        int | None,
+        typer.Option(help="Default: the recipe file's, or 10 times the study's longest."),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Of weights and batches; default: the study's.")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from latency.graph import GraphError
 from latency.receptive_field import Locality, NotLocalError, locality
 from search.data.pairs import Encoder, PairSource
+from search.errors import UserError
 from search.metrics import psnr_db_of
 from search.networks import Candidate
 from search.render.frame import Frame
@@ -81,6 +82,7 @@ class WholeImages:
     """The validation images of a source, read one by one, and what a model makes of them.
 
     `network`: that of `model`. `chosen`: which images, by their index. `tile`: as of `cut_of`.
+    Raises UserError for none.
     """
 
     def __init__(
@@ -92,6 +94,8 @@ class WholeImages:
         chosen: Sequence[int],
         tile: int = TILE,
     ) -> None:
+        if not chosen:
+            raise UserError(f"{source.meta.dataset}: the {source.meta.split} split is empty")
         self._model, self._source, self._encode, self._chosen = model, source, encode, chosen
         self._cut_of = cache(lambda frame: cut_of(network, frame, tile))
 

@@ -151,6 +151,8 @@ def _train(job: Job, screen: Screen) -> _Ended:
         )
     except TrainingDivergedError as error:
         raise UserError(f"{job.key}: {error}: a lower learning_rate may help") from None
+    except tf.errors.ResourceExhaustedError:
+        raise UserError(f"{job.key}: out of memory: a smaller batch or crop may fit") from None
     finally:
         watcher.close()
     sha256 = save_weights(job.directory, [np.asarray(w) for w in model.get_weights()])

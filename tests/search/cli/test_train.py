@@ -127,9 +127,7 @@ def test_one_that_has_ended_is_left_as_it_is(study, straight):
 
 
 def test_its_weights_are_exported(study, straight):
-    done = study(
-        "export", "tiny", "--trained", "straight", "-o", "bundle", "--precision", "fp32", "--json"
-    )
+    done = study("export", "tiny", "--trained", "straight", "--precision", "fp32", "--json")
     assert done.returncode == 0, done.stderr
     bundle = json.loads(done.stdout)
     assert bundle["psnr_db"] == straight[0]["result"]["psnr_db"]

@@ -367,7 +367,7 @@ def test_a_failed_check_writes_nothing_without_force(workplace, results, refused
         )
     again = workplace("export", "--verify", "forced")
     assert (again.returncode, again.stderr) == (1, "")
-    assert "model_fp32.tflite: FAILED: the output is not finite\n" in again.stdout
+    assert "model_fp32.tflite: FAILED: the output is not finite" in again.stdout
 
 
 def test_a_folder_that_cannot_be_made_is_named(other_place, refused):

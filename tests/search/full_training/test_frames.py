@@ -146,3 +146,8 @@ def test_images_that_are_too_small_for_ssim_are_refused():
     _, images = whole_images(convolutions, Frames((4, 4)))
     with pytest.raises(UserError, match="SSIM needs images of 11 pixels"):
         images.measure(None, True)
+
+
+def test_no_images_are_refused():
+    with pytest.raises(UserError, match="noise: the val split is empty"):
+        whole_images(convolutions, Frames((64, 64), count=0))
