@@ -49,7 +49,10 @@ def test_the_version_is_told(terminal):
         (["show", "nobody"], ["no study 'nobody'", "lensnas studies"]),
         (["export", "nobody"], ["no study 'nobody'"]),
         (["latency", "predict", "nowhere.tflite"], ["nowhere.tflite", "No such file"]),
-        (["zoo", "build", "mialgo_track1", "-o", "x", "--precision", "int8"], ["int8", "lensnas export"]),
+        (
+            ["zoo", "build", "mialgo_track1", "-o", "x", "--precision", "int8"],
+            ["int8", "lensnas export"],
+        ),
         (["zoo", "list", "--task", "portrait"], ["'portrait'", "bokeh, isp"]),
         (["data", "inspect", "nowhere"], ["nowhere"]),
     ],
