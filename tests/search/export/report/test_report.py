@@ -44,6 +44,12 @@ def test_every_number_of_the_record_stands_in_both(bundle):
         "model_fp32.tflite", "model_fp32_48x32.tflite", "model_fp16.tflite",
         "model_fp16_48x32.tflite",
     ]  # fmt: skip
+    assert "Verified on: 1 full frame of 48x32, 1 full frame of 96x64, of 2 validation images" in (
+        markdown
+    )
+    card = (bundle / "model_card.md").read_text()
+    assert "float32 [1, 16, 24, 4] or [1, 32, 48, 4]: packed" in card
+    assert "float32 [1, 32, 48, 3] or [1, 64, 96, 3]: RGB" in card
     for file in record["files"]:
         shown = [f"{file['psnr_db']:.4f}", f"{file['max_error']:.1e}", f"{file['mean_error']:.1e}",
                  f"{file['ssim']:.5f}", file["sha256"], f"{file['predicted_ms']:.2f}"]  # fmt: skip
