@@ -66,6 +66,7 @@ def run(
     from rich.console import Console
 
     from search.config import load_config
+    from search.study.directories import EXPORT
     from search.study.driver import run_study
 
     from .progress import ConsoleObserver
@@ -85,7 +86,7 @@ def run(
     if not as_json:
         _print_tables(results)
     if finish:
-        bundle = _export(results, None, config.directory / "export", "fp32,fp16", False)
+        bundle = _export(results, None, config.directory / EXPORT, "fp32,fp16", False)
         written = _write_report(results, config.directory / "report.html")
         document |= {"report": str(written), "export": bundle.to_dict()}
         if not as_json:
@@ -194,8 +195,10 @@ def export(
         written = remote.export(server, study, output or Path(f"{study}-export"), trial)
         print("\n".join(map(str, written)))
         return
+    from search.study.directories import EXPORT
+
     results = load_results(study, runs)
-    folder = output or (trained or results.config.directory) / "export"
+    folder = output or (trained or results.config.directory) / EXPORT
     bundle = _export(results, trial, folder, precision, force, trained)
     if as_json:
         _print_json(bundle.to_dict())

@@ -73,6 +73,8 @@ def train(
     except TrainingStoppedError as stopped:
         message = f"stopped after step {stopped.step}, with a checkpoint in {plan.directory}"
         console.print(message, highlight=False, markup=False, soft_wrap=True)
+        if force:
+            console.print("leave out --force to go on: it would begin anew", soft_wrap=True)
         raise KeyboardInterrupt from None
     if as_json:
         document = {"directory": str(plan.directory), **dataclasses.asdict(record)}
@@ -85,10 +87,12 @@ def train(
 
 def _introduction(plan: TrainingPlan) -> str:
     """What is trained, and on what the numbers below it are measured."""
+    recipe, config = plan.recipe, plan.config
     return (
-        f"{plan.origin} of study {plan.config.name}: {plan.recipe.steps} steps from seed "
-        f"{plan.seed}, kept in {plan.directory}\n"
-        f"dB: PSNR on validation images of {plan.config.data.dataset} data"
+        f"{plan.origin} of study {config.name}: {recipe.steps} steps (a trial has "
+        f"{config.training.steps}) from seed {plan.seed}, kept in {plan.directory}\n"
+        f"dB: PSNR on the first {recipe.rung_images} validation images of {config.data.dataset} "
+        "data, in the end on all"
     )
 
 
