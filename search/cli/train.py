@@ -71,7 +71,8 @@ def train(
         with TrainingScreen(console) as screen:
             record = full_training(plan, screen, screen, force=force)
     except TrainingStoppedError as stopped:
-        message = f"stopped after step {stopped.step}, with a checkpoint in {plan.directory}"
+        checkpoint = f"with a checkpoint in {plan.directory}" if stopped.kept else "no checkpoint"
+        message = f"stopped after step {stopped.step}, {checkpoint}"
         console.print(message, highlight=False, markup=False, soft_wrap=True)
         if force:
             console.print("leave out --force to go on: it would begin anew", soft_wrap=True)

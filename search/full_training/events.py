@@ -21,6 +21,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from search.study.quiet import native_stderr_hidden
+
 VERSION = "brain.Event:2"
 FILES = "events.out.tfevents.*"
 _V1 = tf.compat.v1
@@ -38,11 +40,14 @@ class EventLog:
 
     def __init__(self, folder: Path, step: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        for file in sorted(folder.glob(FILES)):
-            if step:
-                _cut_behind(file, step)
-            else:
-                file.unlink()
+        with (
+            native_stderr_hidden()
+        ):  # Whoever reads a file is told the size of TensorFlow's buffer.
+            for file in sorted(folder.glob(FILES)):
+                if step:
+                    _cut_behind(file, step)
+                else:
+                    file.unlink()
         # Files are read in the order of their names, and there may be two in one second.
         name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
         self._writer: Any = None

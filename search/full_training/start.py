@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 from search.artifacts import WEIGHTS, remove
+from search.errors import UserError
 from search.study.data import prepare_data
 from search.study.directories import EXPORT
+from search.study.job import DataSource
 from search.study.observer import Observer
 from search.study.ownership import driver_lock, require_space
 from search.study.preparation import KEPT
@@ -42,11 +44,24 @@ def full_training(
         data = prepare_data(plan.config, observer)
         if force:
             _clear(plan.directory, screen)
-        with native_stderr_hidden():
-            from .run import prepare_machine, run
+        return _trained(plan, data, screen, observer)
 
-            prepare_machine(plan.seed)
+
+def _trained(
+    plan: TrainingPlan, data: DataSource, screen: Screen, observer: Observer
+) -> TrainingRecord:
+    """The training itself, for which TensorFlow is loaded."""
+    with native_stderr_hidden():
+        from .run import prepare_machine, run
+
+        prepare_machine(plan.seed)
+    try:
         return run(plan, data, screen, observer)
+    except OSError as error:
+        if error.filename or not error.strerror:
+            raise
+        # As of a full disk, which does not say what it was to keep.
+        raise UserError(f"{error.strerror}: {plan.directory}") from None
 
 
 def _clear(directory: Path, screen: Screen) -> None:

@@ -99,7 +99,7 @@ def test_a_disk_that_takes_no_more_ends_the_log_alone(tmp_path):
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "goes on\n"), done.stderr
     assert done.stderr.count("no log from step ") == 2
-    # What the limit has torn was cut off when the training went on, though nothing could be written.
+    # What the limit has torn was cut off when the training went on without any space.
     assert logged(tmp_path) == [(1, "loss", 0.25)]
     write(tmp_path, 1, 3).close()
     assert [step for step, *_ in logged(tmp_path)] == [1, 2, 3]
