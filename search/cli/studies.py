@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,7 @@ from .remote import Server
 if TYPE_CHECKING:
     from search.config import StudyConfig
     from search.export.bundle import Bundle
+    from search.full_training.record import TrainingRecord
     from search.live.studies import StudyOverview
     from search.report.measured import RescoredRow
     from search.study.results import StudyResults
@@ -134,7 +135,9 @@ def show(
 
         write_bytes(csv, trials_frame(results).to_csv(index=False).encode())
     else:
-        _show(results, as_json)
+        from search.full_training.record import trainings_of
+
+        _show(results, as_json, trainings_of(results.config) if server is None else {})
 
 
 def report(
@@ -265,27 +268,36 @@ def _export(
     raise typer.Exit(FAILED)
 
 
-def _show(results: StudyResults, as_json: bool) -> None:
+def _show(
+    results: StudyResults, as_json: bool, trainings: Mapping[str, TrainingRecord] | None = None
+) -> None:
     if as_json:
-        _print_json(_results_document(results))
+        _print_json(_results_document(results, trainings))
     else:
-        _print_tables(results)
+        _print_tables(results, trainings)
 
 
-def _results_document(results: StudyResults) -> dict[str, Any]:
+def _results_document(
+    results: StudyResults, trainings: Mapping[str, TrainingRecord] | None = None
+) -> dict[str, Any]:
     from search.documents import results_document
 
-    return results_document(results)
+    return results_document(results, trainings)
 
 
-def _print_tables(results: StudyResults) -> None:
+def _print_tables(
+    results: StudyResults, trainings: Mapping[str, TrainingRecord] | None = None
+) -> None:
     from rich.console import Console
 
     from search.report.tables import leaderboard_table, pareto_table
+    from search.report.trained import trained_table
 
     console = Console()
     console.print(leaderboard_table(results))
     console.print(pareto_table(results))
+    if trainings:
+        console.print(trained_table(results, trainings))
 
 
 def _print_studies(found: list[StudyOverview]) -> None:

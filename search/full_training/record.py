@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from search.artifacts import WEIGHTS, write_bytes
+from search.config import StudyConfig
 from search.errors import UserError
+from search.study.directories import trained_directory
 from search.study.versions import versions_here
 
 from .plan import TrainingPlan
@@ -47,6 +49,11 @@ class TrainingRecord:
     versions: dict[str, str]
     result: Result | None = None
 
+    @property
+    def steps(self) -> int:
+        """How long it is."""
+        return int(self.wanted["recipe"]["steps"])
+
     def write(self, directory: Path) -> None:
         """To the folder, whole or not at all."""
         write_bytes(directory / RECORD, json.dumps(asdict(self), indent=2).encode())
@@ -66,13 +73,27 @@ def read_record(directory: Path) -> TrainingRecord | None:
         if result is not None:
             curve = tuple((int(step), float(psnr_db)) for step, psnr_db in result["curve"])
             result = Result(**{**result, "curve": curve})
-        return TrainingRecord(**{**fields, "wanted": dict(fields["wanted"]), "result": result})
+        record = TrainingRecord(**{**fields, "result": result})
+        if record.steps < 1:
+            raise ValueError(f"{record.steps} steps")
+        return record
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path} is damaged: {error} ('lensnas train --force' begins anew)"
         ) from None
+
+
+def trainings_of(config: StudyConfig) -> dict[str, TrainingRecord]:
+    """Those in a study's own folder, by the names of theirs; damaged ones are left out."""
+    found = {}
+    for path in sorted(trained_directory(config, "").glob(f"*/{RECORD}")):
+        with contextlib.suppress(UserError):
+            record = read_record(path.parent)
+            if record is not None and record.wanted.get("study") == config.name:
+                found[path.parent.name] = record
+    return found
 
 
 def require_own_folder(directory: Path) -> None:

@@ -32,7 +32,7 @@ def final_directory(config: StudyConfig, architecture: Architecture, seed: int, 
 
 
 def trained_directory(config: StudyConfig, name: str) -> Path:
-    """Of a full training."""
+    """Of a full training that was not given another one."""
     return config.directory / "trained" / name
 
 

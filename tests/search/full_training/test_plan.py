@@ -13,7 +13,14 @@ from search.cli.training_progress import TrainingScreen
 from search.errors import UserError
 from search.full_training import start
 from search.full_training.plan import LONGER, Wishes, planned
-from search.full_training.record import RECORD, Result, finished, read_record, started
+from search.full_training.record import (
+    RECORD,
+    Result,
+    finished,
+    read_record,
+    started,
+    trainings_of,
+)
 from search.full_training.start import TEACHER, full_training
 from search.networks import zoo_architecture
 from search.study.observer import Silent
@@ -188,6 +195,7 @@ def test_a_folder_that_is_cleared_is_a_trainings_at_every_moment(results, monkey
     def killed():
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(start, "prepare_data", lambda *_: None)
     monkeypatch.setattr(start, "native_stderr_hidden", killed)
     with pytest.raises(KeyboardInterrupt):
         full_training(plan, TrainingScreen(Console(file=text)), Silent(), force=True)
@@ -217,6 +225,21 @@ def test_a_damaged_record_is_named(results):
         read_record(plan.directory)
 
 
+def test_trainings_of_a_study_are_listed_by_their_folders(results):
+    assert trainings_of(results.config) == {}
+    plan, other = (plan_of(results, steps=steps) for steps in (40, 50))
+    ended = replace(started(plan, "some data"), result=RESULT)
+    ended.write(plan.directory)
+    started(other, "some data").write(other.directory)
+    for name, text in (("damaged", "{"), ("strange", '{"result": null, "wanted": {}}')):
+        (plan.directory.with_name(name)).mkdir()
+        (plan.directory.with_name(name) / RECORD).write_text(text)
+    found = trainings_of(results.config)
+    assert found.keys() == {plan.directory.name, other.directory.name}
+    assert found[plan.directory.name].result == RESULT
+    assert {record.steps for record in found.values()} == {40, 50}
+
+
 def test_all_of_it_is_checked_without_tensorflow():
     code = (
         "import sys; import search.cli.train, search.full_training.start, search.export.source;"
@@ -240,10 +263,12 @@ def test_the_weights_of_a_folder_are_a_source_for_export(results):
     assert study.config.training == plan.recipe
     assert source.architecture == plan.architecture != zoo_architecture("mialgo_track1")
     assert (source.steps, source.seed, source.sha256) == (40, 5, "ab12")
-    damaged = replace(begun, wanted=begun.wanted | {"recipe": {"steps": "many"}}, result=RESULT)
+    recipe = {"steps": 40, "batch": "many"}
+    damaged = replace(begun, wanted=begun.wanted | {"recipe": recipe}, result=RESULT)
     damaged.write(plan.directory)
     with pytest.raises(UserError, match="is damaged"):
         fully_trained(results, plan.directory)
+    begun.write(plan.directory)
     other = replace(results, config=results.config.model_copy(update={"name": "other"}))
     with pytest.raises(UserError, match="is a training of study"):
         fully_trained(other, plan.directory)
