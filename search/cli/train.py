@@ -55,6 +55,10 @@ def train(
 
     Exit codes: 0 when it is trained, 2 for what you can mend, 130 after Ctrl-C.
     """
+    from search.study.solving import solve_with_one_thread
+
+    solve_with_one_thread()  # As in a study's workers: before anything imports NumPy.
+
     from rich.console import Console
 
     from search.full_training.plan import Wishes, planned

@@ -29,6 +29,7 @@ def study(workplace):
     file = workplace.study(trials=1, finals=None, limits={"checkpoint_seconds": 0})
     assert workplace("run", file).returncode == 0
     (workplace.folder / "recipe.yaml").write_text(RECIPE)
+    (workplace.folder / "brief.yaml").write_text("steps: 6\nwarmup_steps: 2\n")
     return workplace
 
 
@@ -158,9 +159,12 @@ def test_mistakes_cost_one_line(study, refused):
 
 
 def test_force_trains_anew_what_a_folder_has(study, straight, refused):
-    other = ("train", "tiny", "--steps", "6", "-o", STRAIGHT)
+    """By a trial's own recipe: the weights are the trial's, bit for bit."""
+    other = ("train", "tiny", "--recipe", "brief.yaml", "-o", STRAIGHT)
     refused(study(*other), "holds another training", "--force")
     assert study(*other, "--force").returncode == 0
     folder = study.folder / STRAIGHT
     assert {step for step, *_ in logged(folder)} == set(range(7))
     assert not (folder / "teacher").exists()
+    trial = study.folder / "runs/tiny/trials/00000/weights.npz"
+    assert (folder / "weights.npz").read_bytes() == trial.read_bytes()

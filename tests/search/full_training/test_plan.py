@@ -268,7 +268,7 @@ def test_the_weights_of_a_folder_are_a_source_for_export(results):
     damaged.write(plan.directory)
     with pytest.raises(UserError, match="is damaged"):
         fully_trained(results, plan.directory)
-    begun.write(plan.directory)
+    replace(begun, result=RESULT).write(plan.directory)
     other = replace(results, config=results.config.model_copy(update={"name": "other"}))
     with pytest.raises(UserError, match="is a training of study"):
         fully_trained(other, plan.directory)
