@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from latency import Graph, LatencyEstimate
+from search.full_training.record import TrainingRecord
 from search.live.studies import StudyOverview
 from search.study.results import Finalist, StudyResults, TrialRecord
 
 
-def results_document(results: StudyResults) -> dict[str, Any]:
-    """One study: counts, trials, Pareto front and finalists. Run times are predicted."""
+def results_document(
+    results: StudyResults, trainings: Mapping[str, TrainingRecord] | None = None
+) -> dict[str, Any]:
+    """One study: counts, trials, Pareto front and finalists, and full trainings by their folders.
+
+    Run times are predicted.
+    """
     config = results.config
     statuses = [t.status for t in results.trials]
     return {
@@ -25,6 +32,7 @@ def results_document(results: StudyResults) -> dict[str, Any]:
         "pareto_front": [t.number for t in results.pareto_front()],
         "finalists": [_finalist(f) for f in results.finalists()],
         "winner": results.winner.digest if results.winner else None,
+        "full_trainings": [_training(name, t) for name, t in (trainings or {}).items()],
     }
 
 
@@ -81,6 +89,16 @@ def _trial(trial: TrialRecord) -> dict[str, Any]:
         "probes": trial.probes,
         "inherited": trial.inherited,
         "parent": trial.parent,
+    }
+
+
+def _training(name: str, record: TrainingRecord) -> dict[str, Any]:
+    return {
+        "name": name,
+        "origin": record.origin,
+        "steps": record.steps,
+        "psnr_db": record.result.psnr_db if record.result else None,
+        "ssim": record.result.ssim if record.result else None,
     }
 
 

@@ -127,8 +127,10 @@ def export(
         written = remote.export(server, study, output or Path(f"{study}-export"), trial)
         print("\n".join(map(str, written)))
         return
+    from search.study.directories import EXPORT
+
     results = load_results(study, runs)
-    folder = output or (trained or results.config.directory) / "export"
+    folder = output or (trained or results.config.directory) / EXPORT
     bundle = make_bundle(results, trial, folder, wanted, trained)
     if as_json:
         print(json.dumps(bundle.to_dict(), indent=2))

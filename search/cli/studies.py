@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ from .remote import Server
 
 if TYPE_CHECKING:
     from search.config import StudyConfig
+    from search.full_training.record import TrainingRecord
     from search.live.studies import StudyOverview
     from search.report.measured import RescoredRow
     from search.study.results import StudyResults
@@ -65,6 +66,7 @@ def run(
     from rich.console import Console
 
     from search.config import load_config
+    from search.study.directories import EXPORT
     from search.study.driver import run_study
 
     from .progress import ConsoleObserver
@@ -84,7 +86,7 @@ def run(
     if not as_json:
         _print_tables(results)
     if finish:
-        bundle = make_bundle(results, None, config.directory / "export", Wanted())
+        bundle = make_bundle(results, None, config.directory / EXPORT, Wanted())
         written = _write_report(results, config.directory / "report.html")
         document |= {"report": str(written), "export": bundle.to_dict()}
         if not as_json:
@@ -132,7 +134,9 @@ def show(
 
         write_bytes(csv, trials_frame(results).to_csv(index=False).encode())
     else:
-        _show(results, as_json)
+        from search.full_training.record import trainings_of
+
+        _show(results, as_json, trainings_of(results.config) if server is None else {})
 
 
 def report(
@@ -179,27 +183,36 @@ def _write_report(results: StudyResults, path: Path, measured: Sequence[Rescored
     return write_report(results, path, measured)
 
 
-def _show(results: StudyResults, as_json: bool) -> None:
+def _show(
+    results: StudyResults, as_json: bool, trainings: Mapping[str, TrainingRecord] | None = None
+) -> None:
     if as_json:
-        _print_json(_results_document(results))
+        _print_json(_results_document(results, trainings))
     else:
-        _print_tables(results)
+        _print_tables(results, trainings)
 
 
-def _results_document(results: StudyResults) -> dict[str, Any]:
+def _results_document(
+    results: StudyResults, trainings: Mapping[str, TrainingRecord] | None = None
+) -> dict[str, Any]:
     from search.documents import results_document
 
-    return results_document(results)
+    return results_document(results, trainings)
 
 
-def _print_tables(results: StudyResults) -> None:
+def _print_tables(
+    results: StudyResults, trainings: Mapping[str, TrainingRecord] | None = None
+) -> None:
     from rich.console import Console
 
     from search.report.tables import leaderboard_table, pareto_table
+    from search.report.trained import trained_table
 
     console = Console()
     console.print(leaderboard_table(results))
     console.print(pareto_table(results))
+    if trainings:
+        console.print(trained_table(results, trainings))
 
 
 def _print_studies(found: list[StudyOverview]) -> None:

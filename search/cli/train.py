@@ -55,6 +55,10 @@ def train(
 
     Exit codes: 0 when it is trained, 2 for what you can mend, 130 after Ctrl-C.
     """
+    from search.study.solving import solve_with_one_thread
+
+    solve_with_one_thread()  # As in a study's workers: before anything imports NumPy.
+
     from rich.console import Console
 
     from search.full_training.plan import Wishes, planned
@@ -71,8 +75,11 @@ def train(
         with TrainingScreen(console) as screen:
             record = full_training(plan, screen, screen, force=force)
     except TrainingStoppedError as stopped:
-        message = f"stopped after step {stopped.step}, with a checkpoint in {plan.directory}"
+        checkpoint = f"with a checkpoint in {plan.directory}" if stopped.kept else "no checkpoint"
+        message = f"stopped after step {stopped.step}, {checkpoint}"
         console.print(message, highlight=False, markup=False, soft_wrap=True)
+        if force:
+            console.print("leave out --force to go on: it would begin anew", soft_wrap=True)
         raise KeyboardInterrupt from None
     if as_json:
         document = {"directory": str(plan.directory), **dataclasses.asdict(record)}
@@ -85,10 +92,12 @@ def train(
 
 def _introduction(plan: TrainingPlan) -> str:
     """What is trained, and on what the numbers below it are measured."""
+    recipe, config = plan.recipe, plan.config
     return (
-        f"{plan.origin} of study {plan.config.name}: {plan.recipe.steps} steps from seed "
-        f"{plan.seed}, kept in {plan.directory}\n"
-        f"dB: PSNR on validation images of {plan.config.data.dataset} data"
+        f"{plan.origin} of study {config.name}: {recipe.steps} steps (a trial has "
+        f"{config.training.steps}) from seed {plan.seed}, kept in {plan.directory}\n"
+        f"dB: PSNR on the first {recipe.rung_images} validation images of {config.data.dataset} "
+        "data, in the end on all"
     )
 
 

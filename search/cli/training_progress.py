@@ -53,6 +53,7 @@ class TrainingScreen(Silent):
         """See `Screen.begins`."""
         self._step = self._first = step
         self._steps, self._timed = steps, False
+        self._loss = self._psnr_db = float("nan")  # Of the teacher, where there was one.
         self._since = self._said = time.monotonic()
         self._bar = self._bars.add_task(title, total=steps, completed=step, note="")
         if not self._console.is_terminal:

@@ -10,7 +10,7 @@ import numpy as np
 
 from search.artifacts import WEIGHTS, load_weights
 from search.errors import UserError
-from search.full_training.record import read_record
+from search.full_training.record import RECORD, read_record
 from search.study.directories import final_directory, trial_directory
 from search.study.results import StudyResults
 from search.training.recipe import Recipe
@@ -72,12 +72,17 @@ def fully_trained(results: StudyResults, folder: Path) -> tuple[StudyResults, Tr
         state = "holds no training of 'lensnas train'" if record is None else "is not trained yet"
         raise UserError(f"{folder} {state}: nothing to export")
     wanted, config, result = record.wanted, results.config, record.result
-    if wanted["study"] != config.name:
-        raise UserError(f"{folder} is a training of study {wanted['study']}, not {config.name}")
-    recipe = Recipe.model_validate(wanted["recipe"])
+    if wanted.get("study") != config.name:
+        raise UserError(f"{folder} is a training of study {wanted.get('study')}, not {config.name}")
+    try:
+        recipe = Recipe.model_validate(wanted["recipe"])
+        architecture = Architecture.from_json(json.dumps(wanted["architecture"]))
+        seed = int(wanted["seed"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{folder / RECORD} is damaged: {error}") from None
     source = Trained(
-        Architecture.from_json(json.dumps(wanted["architecture"])), folder, record.origin,
-        result.psnr_db, recipe.steps, wanted["seed"], result.weights_sha256,
+        architecture, folder, record.origin, result.psnr_db, recipe.steps, seed,
+        result.weights_sha256,
     )  # fmt: skip
     return replace(results, config=config.model_copy(update={"training": recipe})), source
 

@@ -21,11 +21,13 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from search.artifacts import write_atomically
+from search.study.quiet import native_stderr_hidden
 
 VERSION = "brain.Event:2"
 FILES = "events.out.tfevents.*"
 _V1 = tf.compat.v1
+_FRAME = 16
+"""Bytes of a record beside its content: the length, and a checksum of each."""
 
 
 class EventLog:
@@ -33,19 +35,26 @@ class EventLog:
 
     At 0 they are begun anew. What is written is in the file at once, for who looks on and for who
     is killed. A disk that takes no more ends the log, not the training: stderr says so, once.
-    OSError where there can be no log at all.
+    OSError where the files that are there cannot be changed.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        for file in sorted(folder.glob(FILES)):
-            if step:
-                _cut_behind(file, step)
-            else:
-                file.unlink()
+        with (
+            native_stderr_hidden()
+        ):  # Whoever reads a file is told the size of TensorFlow's buffer.
+            for file in sorted(folder.glob(FILES)):
+                if step:
+                    _cut_behind(file, step)
+                else:
+                    file.unlink()
         # Files are read in the order of their names, and there may be two in one second.
         name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
-        self._writer: Any = tf.io.TFRecordWriter(str(folder / name))
+        self._writer: Any = None
+        try:
+            self._writer = tf.io.TFRecordWriter(str(folder / name))
+        except tf.errors.OpError as error:
+            self._ends(step + 1, error)
         self._write(_V1.Event(wall_time=time.time(), file_version=VERSION))
         if step:
             # An open TensorBoard has read what was cut off, and is told to forget it.
@@ -84,31 +93,42 @@ class EventLog:
             self._writer.write(event.SerializeToString())
             self._writer.flush()
         except tf.errors.OpError as error:
-            print(f"no log from step {event.step} on: {error.message}", file=sys.stderr, flush=True)
-            self._writer = None
+            self._ends(event.step, error)
+
+    def _ends(self, step: int, error: tf.errors.OpError) -> None:
+        print(f"no log from step {step} on: {error.message}", file=sys.stderr, flush=True)
+        self._writer = None
 
 
 def events(file: Path) -> Iterator[Any]:
     """The events of a file, up to where a kill has torn it."""
+    return (_V1.Event.FromString(record) for record in _records(file))
+
+
+def _records(file: Path) -> Iterator[bytes]:
     records = iter(tf.data.TFRecordDataset(str(file)))
     while True:
         try:
             record = next(records)
         except (StopIteration, tf.errors.DataLossError):
             return
-        yield _V1.Event.FromString(record.numpy())
+        yield record.numpy()
 
 
 def _cut_behind(file: Path, step: int) -> None:
-    """Keep of a file its events up to `step`; it goes where none says anything of them."""
-    kept = [event for event in events(file) if event.step <= step]
-    if not any(event.HasField("summary") for event in kept):
+    """Keep of a file its events up to `step`; it goes where none says anything of them.
+
+    Events are in the order of their steps, so it is cut at one place, which takes no space of a
+    disk that may be full, and is done or not done whenever a kill comes.
+    """
+    size, says_something = 0, False
+    for record in _records(file):
+        event = _V1.Event.FromString(record)
+        if event.step > step:
+            break
+        size += len(record) + _FRAME
+        says_something = says_something or event.HasField("summary")
+    if says_something:
+        os.truncate(file, size)
+    else:
         file.unlink()
-        return
-    partial = file.with_name(f".{file.name}")
-    with tf.io.TFRecordWriter(str(partial)) as writer:
-        for event in kept:
-            writer.write(event.SerializeToString())
-    content = partial.read_bytes()
-    partial.unlink()
-    write_atomically(file, lambda opened: opened.write(content))

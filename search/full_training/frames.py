@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from latency.graph import GraphError
 from latency.receptive_field import Locality, NotLocalError, locality
@@ -18,11 +19,13 @@ from search.metrics import psnr_db_of
 from search.networks import Candidate
 from search.render.frame import Frame
 from search.render.tiling import Floats, Layout, layout, whole
-from search.training.evaluation import predict_images
+from search.training.evaluation import predict_images, predictor
 from search.training.ssim import WINDOW, ssim_of_channels
 from spaces.ops.keras_backend import Network
 
 Size = tuple[int, int]
+Predictor = Callable[[Floats], Floats]
+"""Encoded input [1, h, w, C] -> picture [1, H, W, 3], clipped to [0, 1]."""
 
 TILE = 512
 """Sides of a tile, in pixels of the network's input."""
@@ -32,6 +35,8 @@ BLOCK = 512
 """Pixels a side that are compared at a time."""
 SAMPLE = 128
 """Sides of what is shown of an image, in pixels of the input, at most."""
+GRAPHS = 8
+"""Sizes of tiles, at most, for which the model is made a graph."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +103,20 @@ class WholeImages:
             raise UserError(f"{source.meta.dataset}: the {source.meta.split} split is empty")
         self._model, self._source, self._encode, self._chosen = model, source, encode, chosen
         self._cut_of = cache(lambda frame: cut_of(network, frame, tile))
+        self._graphs: dict[Size, Predictor] = {}
+        self._sample = np.empty((0, 0, 3), np.uint8)
 
     def measure(self, limit: int | None, with_ssim: bool) -> tuple[np.ndarray, np.ndarray]:
-        """See `search.training.evaluation.Measure`."""
+        """See `search.training.evaluation.Measure`.
+
+        Raises UserError where memory does not hold what a tile takes.
+        """
         psnrs, ssims = [], []
         for index in self._chosen[:limit]:
             stored, target = self._source.read(index)
             output = self.output(stored)
+            if index == self._chosen[0]:
+                self._sample = _middles(output, target, side=SAMPLE * len(target) // len(stored))
             psnrs.append(_psnr_db(target, output))
             if with_ssim:
                 ssims.append(_ssim(target, output))
@@ -119,14 +131,9 @@ class WholeImages:
         return picture[:rows, :columns]
 
     def sample(self) -> npt.NDArray[np.uint8]:
-        """The middle of the first image [H, 2 W, 3]: what is made of it beside its target."""
-        stored, target = self._source.read(self._chosen[0])
-        scale = len(target) // len(stored)
-        rows, columns = (_middle(side) for side in stored.shape[:2])
-        output = self.output(stored[rows, columns])
-        rows, columns = (slice(scale * p.start, scale * p.stop) for p in (rows, columns))
-        shown = np.round(output * 255.0).astype(np.uint8)
-        return np.concatenate([shown, target[rows, columns]], axis=1)
+        """The middle of the first image [H, 2 W, 3] when they were last measured: what was made of
+        it beside its target."""
+        return self._sample
 
     def described(self) -> str:
         """How the images are run, by the first of them."""
@@ -143,19 +150,39 @@ class WholeImages:
         return size
 
     def _strips(self, cut: Cut, frame: Frame) -> Iterator[Floats]:
-        # Eagerly: a graph would be traced anew for every size that images have.
+        size = cut.layout.size
+
         def run(corner: Size) -> Floats:
-            return predict_images(self._model, frame.window(corner, cut.layout.size))
+            try:
+                return self._predictor(size)(frame.window(corner, size))
+            except tf.errors.ResourceExhaustedError:
+                message = (
+                    f"a validation image, of which {size[1]} x {size[0]} pixels are run at once"
+                )
+                raise UserError(f"out of memory for {message}") from None
 
         if cut.found is None or cut.layout.count == 1:
             yield run((0, 0))[0]
         else:
             yield from cut.layout.strips(cut.found.spans[cut.output], run)
 
+    def _predictor(self, size: Size) -> Predictor:
+        """The model for inputs of `size`: as a graph, which spares most of a small network's time.
 
-def _middle(side: int) -> slice:
-    shown = min(side, SAMPLE)
-    return slice((side - shown) // 2, (side - shown) // 2 + shown)
+        Data whose images have many sizes get graphs of the first few, as each takes seconds to make
+        and memory to keep.
+        """
+        if size not in self._graphs and len(self._graphs) < GRAPHS:
+            graph = predictor(self._model)
+            self._graphs[size] = lambda inputs: graph(inputs).numpy()
+        return self._graphs.get(size, lambda inputs: predict_images(self._model, inputs))
+
+
+def _middles(output: Floats, target: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """The middle of both beside each other, [side, 2 side, 3] or what there is of it."""
+    middle = tuple(slice(max(n - side, 0) // 2, (n + side) // 2) for n in target.shape[:2])
+    shown = np.round(output[middle] * 255.0).astype(np.uint8)
+    return np.concatenate([shown, target[middle]], axis=1)
 
 
 def _psnr_db(target: npt.NDArray[np.uint8], output: Floats) -> float:

@@ -64,7 +64,7 @@ def planned(results: StudyResults, wishes: Wishes) -> TrainingPlan:
     seed = config.seed if wishes.seed is None else wishes.seed
     if not 0 <= seed < 2**31:
         raise UserError(f"--seed {seed}: seeds are 0 to {2**31 - 1}")
-    origin = results.origin(architecture)
+    origin = _origin(results, architecture, wishes.trial)
     digest = _digest(_identity(config, architecture, recipe, seed))
     name = f"{origin.replace(' ', '-')}-{digest[:8]}"
     directory = wishes.directory or trained_directory(config, name)
@@ -86,6 +86,16 @@ def chosen_architecture(results: StudyResults, trial: int | None) -> Architectur
     return record.architecture
 
 
+def _origin(results: StudyResults, architecture: Architecture, trial: int | None) -> str:
+    """As the study calls the network, or its trial where that has not been trained.
+
+    A trial has the same name before and after, and so the training's folder.
+    """
+    origin = results.origin(architecture)
+    unknown = origin == architecture.digest and trial is not None
+    return f"trial {trial}" if unknown else origin
+
+
 def full_recipe(config: StudyConfig, wishes: Wishes) -> Recipe:
     """The study's recipe, longer, and with what was wished for in its place.
 
@@ -101,7 +111,7 @@ def full_recipe(config: StudyConfig, wishes: Wishes) -> Recipe:
     document = own | {"steps": default_steps(config)} | told | given
     steps = document["steps"]
     if "warmup_steps" not in told and isinstance(steps, int):
-        document["warmup_steps"] = min(own["warmup_steps"], steps // 10)
+        document["warmup_steps"] = min(own["warmup_steps"], max(steps, 0) // 10)
     sources = [str(wishes.recipe)] if told else []
     sources += [f"--{name}" for name in given]
     return parse_recipe(document, ", ".join(sources) or "training", config.task_facts)

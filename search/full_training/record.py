@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from search.artifacts import write_bytes
+from search.artifacts import WEIGHTS, write_bytes
+from search.config import StudyConfig
 from search.errors import UserError
+from search.study.directories import trained_directory
 from search.study.versions import versions_here
 
 from .plan import TrainingPlan
@@ -46,6 +49,11 @@ class TrainingRecord:
     versions: dict[str, str]
     result: Result | None = None
 
+    @property
+    def steps(self) -> int:
+        """How long it is."""
+        return int(self.wanted["recipe"]["steps"])
+
     def write(self, directory: Path) -> None:
         """To the folder, whole or not at all."""
         write_bytes(directory / RECORD, json.dumps(asdict(self), indent=2).encode())
@@ -65,22 +73,44 @@ def read_record(directory: Path) -> TrainingRecord | None:
         if result is not None:
             curve = tuple((int(step), float(psnr_db)) for step, psnr_db in result["curve"])
             result = Result(**{**result, "curve": curve})
-        return TrainingRecord(**{**fields, "result": result})
-    except FileNotFoundError:
+        record = TrainingRecord(**{**fields, "result": result})
+        if record.steps < 1:
+            raise ValueError(f"{record.steps} steps")
+        return record
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} cannot be read: {error}; delete its folder, or --force") from None
+        raise UserError(
+            f"{path} is damaged: {error} ('lensnas train --force' begins anew)"
+        ) from None
 
 
-def finished(plan: TrainingPlan, *, force: bool = False) -> TrainingRecord | None:
+def trainings_of(config: StudyConfig) -> dict[str, TrainingRecord]:
+    """Those in a study's own folder, by the names of theirs; damaged ones are left out."""
+    found = {}
+    for path in sorted(trained_directory(config, "").glob(f"*/{RECORD}")):
+        with contextlib.suppress(UserError):
+            record = read_record(path.parent)
+            if record is not None and record.wanted.get("study") == config.name:
+                found[path.parent.name] = record
+    return found
+
+
+def require_own_folder(directory: Path) -> None:
+    """Raises UserError for a folder that holds something else than a training, or that is none."""
+    if directory.exists() and not directory.is_dir():
+        raise UserError(f"{directory} is no folder: name a new one")
+    ours = (directory / RECORD).exists()
+    if not ours and any(not path.name.startswith(".") for path in directory.glob("*")):
+        raise UserError(f"{directory} holds other things: name a new folder")
+
+
+def finished(plan: TrainingPlan) -> TrainingRecord | None:
     """The record of the same training where it has ended already, None where there is work.
 
-    Raises UserError for a folder that holds something else. With `force` no training counts.
+    Raises UserError for a folder of another training, or of one whose weights are gone.
     """
-    ours = (plan.directory / RECORD).exists()
-    if not ours and any(not path.name.startswith(".") for path in plan.directory.glob("*")):
-        raise UserError(f"{plan.directory} holds other things: name a new folder")
-    found = None if force else read_record(plan.directory)
+    found = read_record(plan.directory)
     if found is None:
         return None
     # As it would come back from a file: tuples are lists there.
@@ -91,7 +121,19 @@ def finished(plan: TrainingPlan, *, force: bool = False) -> TrainingRecord | Non
             f"{plan.directory} holds another training (its {differing} differ): name another "
             "folder, or --force to replace it"
         )
-    return found if found.result is not None else None
+    if found.result is None:
+        return None
+    if not (plan.directory / WEIGHTS).exists():
+        raise UserError(f"the weights in {plan.directory} are gone: --force trains them anew")
+    return found
+
+
+def forget_result(directory: Path) -> None:
+    """Let the folder hold a training that has not ended, where its record can be read."""
+    with contextlib.suppress(UserError):
+        found = read_record(directory)
+        if found is not None:
+            replace(found, result=None).write(directory)
 
 
 def _differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:

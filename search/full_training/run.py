@@ -102,7 +102,7 @@ def _with_teacher(recipe: Recipe, plan: TrainingPlan, data: DataSource, screen: 
         title, architecture = f"teacher {teacher.system}", zoo_architecture(teacher.system)
         job = _job(plan, title, architecture, teacher_recipe(recipe), data, directory)
         _train(job, screen)
-        remove_checkpoint(directory / CHECKPOINT)
+    remove_checkpoint(directory / CHECKPOINT)  # Also of a teacher that was killed before this.
     taught = teacher.model_copy(update={"weights": str(directory / WEIGHTS)})
     return recipe.model_copy(update={"teacher": taught})
 

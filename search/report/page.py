@@ -12,6 +12,7 @@ from string import Template
 from plotly.offline import get_plotlyjs
 
 from search.artifacts import write_atomically
+from search.full_training.record import trainings_of
 from search.study.results import StudyResults
 
 from . import markup
@@ -20,6 +21,7 @@ from .figures import PANELS
 from .images import strips_html
 from .measured import RescoredRow
 from .notes import SELECTION_NOTE, data_note, published_note, runtime_note
+from .trained import trained_html
 
 
 def write_report(results: StudyResults, path: Path, measured: Sequence[RescoredRow] = ()) -> Path:
@@ -55,6 +57,7 @@ def render_report(
         data_note=escape(data_note(results)),
         winner=markup.winner(results),
         leaderboard=markup.leaderboard_html(results),
+        trained_table=trained_html(results, trainings_of(results.config)),
         measured_table=markup.measured_html(measured),
         pareto_table=markup.pareto_html(results),
         published_table=markup.published_html(results.config.task_facts),

@@ -7,6 +7,9 @@ from pathlib import Path
 from search.config import StudyConfig
 from spaces.architecture import Architecture
 
+EXPORT = "export"
+"""In a study's folder, or a full training's: its export, unless another place is named."""
+
 
 def preparation_directory(config: StudyConfig, what: str) -> Path:
     """Of what the study makes once for all candidates, such as its teacher."""
@@ -29,7 +32,7 @@ def final_directory(config: StudyConfig, architecture: Architecture, seed: int, 
 
 
 def trained_directory(config: StudyConfig, name: str) -> Path:
-    """Of a full training."""
+    """Of a full training that was not given another one."""
     return config.directory / "trained" / name
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from .quiet import native_stderr_hidden
+from .solving import solve_with_one_thread
 
-# How many threads NumPy solves with decides the last bits of a closed-form start: so one, whatever
-# the machine has, and whatever a cluster's software has set for its processes.
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
+solve_with_one_thread()
 
 with native_stderr_hidden():
     from . import worker as worker

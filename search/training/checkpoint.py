@@ -90,7 +90,9 @@ class Checkpoints:
             write_arrays(self._path, arrays)
         except OSError as error:
             print(f"no checkpoint at step {step}: {error}", file=sys.stderr, flush=True)
-        self._last = time.monotonic()
+            return False
+        finally:
+            self._last = time.monotonic()
         return True
 
 

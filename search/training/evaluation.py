@@ -26,7 +26,9 @@ def predict_images(model: Network, inputs: np.ndarray) -> np.ndarray:
     return np.clip(model(inputs, training=False).numpy(), 0.0, 1.0)
 
 
-def _predictor(model: Network) -> Callable[[Any], Any]:
+def predictor(model: Network) -> Callable[[Any], Any]:
+    """The same as a graph: encoded inputs -> images clipped to [0, 1], as a tensor."""
+
     @tf.function(reduce_retracing=True)
     def predict(x: Any) -> Any:
         return tf.clip_by_value(model(x, training=False), 0.0, 1.0)
@@ -36,7 +38,7 @@ def _predictor(model: Network) -> Callable[[Any], Any]:
 
 def in_memory(model: Network, validation: Validation) -> Measure:
     """Of a validation set that lies in memory."""
-    predict = _predictor(model)
+    predict = predictor(model)
     return lambda limit, with_ssim: evaluate(predict, validation, limit, with_ssim=with_ssim)
 
 

@@ -152,10 +152,11 @@ def train(
         if step == recipe.steps:
             break
         stops = onlooker.stops()
-        if checkpoints and checkpoints.save_if_due(step, curve, state, now=stops):
+        saved = checkpoints is not None and checkpoints.save_if_due(step, curve, state, now=stops)
+        if saved:
             clock.lap("checkpoint")
         if stops:
-            raise TrainingStoppedError(step)
+            raise TrainingStoppedError(step, kept=saved)
     optimizer.finalize_variable_values(variables)
     psnrs, ssims = measure(None, True)
     psnr = float(np.mean(psnrs))

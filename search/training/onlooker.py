@@ -6,11 +6,14 @@ from typing import Protocol
 
 
 class TrainingStoppedError(RuntimeError):
-    """Whoever looks on wanted no further step; `step`: the last one, after which it goes on."""
+    """Whoever looks on wanted no further step.
 
-    def __init__(self, step: int) -> None:
+    `step`: the last one. `kept`: whether a checkpoint of it was written, to go on from.
+    """
+
+    def __init__(self, step: int, *, kept: bool) -> None:
         super().__init__(f"stopped after step {step}")
-        self.step = step
+        self.step, self.kept = step, kept
 
 
 class Onlooker(Protocol):

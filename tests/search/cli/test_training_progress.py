@@ -44,6 +44,17 @@ def test_lines_now_and_then_with_speed_and_time_left(clock):
     ]
 
 
+def test_numbers_of_a_teacher_are_not_its_students(clock):
+    text = io.StringIO()
+    with screen_on(text) as screen:
+        screen.begins("teacher mialgo_track1", 0, 1)
+        screen.stepped(1, 0.125)
+        screen.measured(1, 31.25)
+        screen.begins("trial 3", 0, 1)
+        screen.measured(0, 20.0)
+    assert text.getvalue().splitlines()[-1] == "step 0 of 1  20.00 dB"
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [(45, "45 s"), (720, "12 min"), (12_000, "3 h 20 min"), (190_800, "2 d 5 h")],

@@ -8,7 +8,7 @@ from bundles import random_network
 from search.data.isp import SENSOR
 from search.data.pairs import PairMeta, encoder_for
 from search.errors import UserError
-from search.full_training.frames import WholeImages
+from search.full_training.frames import WholeImages, cut_of
 from search.networks import Candidate
 from search.training.data import Validation
 from search.training.evaluation import evaluate, predict_images
@@ -112,20 +112,22 @@ def test_blocks_of_windows_are_all_windows(monkeypatch):
     assert images.measure(None, False)[1].size == 0
 
 
-@pytest.mark.parametrize(
-    ("network", "reason"),
-    [
-        (with_means, "it takes means over the whole frame"),
-        (with_attention, "op 1 RESHAPE looks at the whole frame"),
-    ],
-)
-def test_a_network_that_sees_the_frame_is_run_in_one_piece_and_says_so(network, reason):
+def test_a_network_that_takes_means_is_run_in_one_piece_and_says_so():
     source = Frames((64, 96), count=1)
-    model, images = whole_images(network, source)
-    assert images.described().startswith("a whole image, 96 x 64 pixels of input")
-    assert f"in one piece: {reason}" in images.described()
+    model, images = whole_images(with_means, source)
+    assert images.described() == (
+        "a whole image, 96 x 64 pixels of input the first, in one piece: "
+        "it takes means over the whole frame"
+    )
     whole = predict_images(model, encoder_for(source.meta)(source.inputs))[0]
     np.testing.assert_array_equal(images.output(source.inputs[0]), whole)
+
+
+def test_so_is_one_whose_pixels_look_at_all_others():
+    cut = cut_of(Candidate(with_attention, 4), (64, 96), TILE)
+    assert cut.layout.count == 1
+    assert cut.whole_because == "op 1 RESHAPE looks at the whole frame"
+    assert cut_of(Candidate(with_attention, 4), (64, 64), TILE).whole_because is None
 
 
 def test_a_size_that_a_network_cannot_halve_is_mirrored_at_its_end():
@@ -136,10 +138,38 @@ def test_a_size_that_a_network_cannot_halve_is_mirrored_at_its_end():
 
 def test_the_sample_is_the_middle_of_the_output_beside_its_target():
     source = Frames((160, 200))
-    _, images = whole_images(convolutions, source)
+    # Its means are those of the whole image, not of what is shown.
+    _, images = whole_images(with_means, source)
+    images.measure(1, False)
     sample = images.sample()
     assert sample.shape == (256, 512, 3)
     np.testing.assert_array_equal(sample[:, 256:], source.targets[0, 32:288, 72:328])
+    output = np.round(255 * images.output(source.inputs[0])).astype(np.uint8)
+    np.testing.assert_array_equal(sample[:, :256], output[32:288, 72:328])
+
+
+@pytest.mark.parametrize("graphs", [0, 1])
+def test_what_is_measured_are_the_weights_of_the_moment(graphs, monkeypatch):
+    monkeypatch.setattr("search.full_training.frames.GRAPHS", graphs)
+    source = Frames((64, 80), count=1)
+    model, images = whole_images(convolutions, source, tile=512)
+    before = images.output(source.inputs[0])
+    for weight in model.trainable_variables:
+        weight.assign(0.5 * weight)
+    after = images.output(source.inputs[0])
+    assert np.abs(after - before).max() > 1e-3
+    whole = predict_images(model, encoder_for(source.meta)(source.inputs))[0]
+    np.testing.assert_allclose(after, whole, atol=2e-6)
+
+
+def test_an_image_that_memory_does_not_hold_is_one_line(monkeypatch):
+    def out_of_memory(model):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+
+    monkeypatch.setattr("search.full_training.frames.predictor", out_of_memory)
+    _, images = whole_images(convolutions, Frames((64, 80)), tile=512)
+    with pytest.raises(UserError, match="out of memory for a validation image, of which 80 x 64"):
+        images.measure(1, False)
 
 
 def test_images_that_are_too_small_for_ssim_are_refused():

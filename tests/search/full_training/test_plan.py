@@ -1,5 +1,6 @@
 """What is trained, by which recipe and where: decided before anything heavy is loaded."""
 
+import io
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,14 +8,24 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from search.artifacts import WEIGHTS
 from search.cli.training_progress import TrainingScreen
 from search.errors import UserError
+from search.full_training import start
 from search.full_training.plan import LONGER, Wishes, planned
-from search.full_training.record import RECORD, Result, finished, read_record, started
-from search.full_training.start import full_training
+from search.full_training.record import (
+    RECORD,
+    Result,
+    finished,
+    read_record,
+    started,
+    trainings_of,
+)
+from search.full_training.start import TEACHER, full_training
 from search.networks import zoo_architecture
 from search.study.observer import Silent
 from search.study.ownership import driver_lock
+from search.training.checkpoint import CHECKPOINT
 
 RESULT = Result(31.5, 0.9, ((0, 30.0), (40, 31.5)), "2 whole images", 900, {"total": 4.0}, "ab12")
 
@@ -51,6 +62,16 @@ def test_a_trial_of_any_status(results):
     assert (plan.architecture, plan.origin) == (pruned.architecture, f"trial {pruned.number}")
 
 
+def test_a_trial_that_is_not_trained_has_the_name_that_it_will_have(results):
+    trial = results.complete[-1]
+    trials = tuple(
+        replace(t, status="running") if t.number == trial.number else t for t in results.trials
+    )
+    before = plan_of(replace(results, trials=trials), trial=trial.number)
+    assert before.origin == f"trial {trial.number}"
+    assert before.directory == plan_of(results, trial=trial.number).directory
+
+
 def test_a_recipe_file_replaces_settings_and_options_replace_those(results, tmp_path):
     file = tmp_path / "recipe.yaml"
     file.write_text("loss: {l1: 1, ssim: 0.5}\nsteps: 500\nwarmup_steps: 50\nbatch: 4\n")
@@ -75,7 +96,7 @@ def test_a_short_training_warms_up_for_a_tenth(results):
     [
         ({"trial": 9999}, "has no trial 9999"),
         ({"seed": -1}, "--seed -1: seeds are 0 to 2147483647"),
-        ({"steps": 0}, "--steps: steps: Input should be greater than or equal to 1"),
+        ({"steps": -3}, r"^--steps: steps: Input should be greater than or equal to 1 .got -3.$"),
         ({"teacher": "alexnet"}, "--teacher: no zoo system called 'alexnet'"),
         ({"teacher": "miaigo"}, "--teacher: teacher: miaigo is not of the task isp"),
         ({"precision": "fp8"}, "--precision: precision: Input should be 'float32'"),
@@ -118,8 +139,25 @@ def test_a_record_comes_back_and_says_whether_there_is_work(results):
     assert finished(plan) is None
     assert begun.versions["tensorflow"] != "missing"
     replace(begun, result=RESULT).write(plan.directory)
+    (plan.directory / WEIGHTS).touch()
     assert finished(plan).result == RESULT
-    assert finished(plan, force=True) is None
+
+
+def test_one_whose_weights_are_gone_is_not_taken_for_trained(results):
+    plan = plan_of(results, steps=40)
+    replace(started(plan, "some data"), result=RESULT).write(plan.directory)
+    with pytest.raises(UserError, match=r"the weights in .* are gone: --force"):
+        finished(plan)
+
+
+def test_what_a_kill_after_the_record_has_left_is_removed(results):
+    plan = plan_of(results, steps=40)
+    replace(started(plan, "some data"), result=RESULT).write(plan.directory)
+    for name in (WEIGHTS, CHECKPOINT):
+        (plan.directory / name).touch()
+    assert full_training(plan, TrainingScreen(Console()), Silent()).result == RESULT
+    assert (plan.directory / WEIGHTS).exists()
+    assert not (plan.directory / CHECKPOINT).exists()
 
 
 def test_another_training_in_the_folder_is_refused(results):
@@ -128,15 +166,45 @@ def test_another_training_in_the_folder_is_refused(results):
     other = planned(results, Wishes(steps=50, seed=3, directory=plan.directory))
     with pytest.raises(UserError, match=r"another training \(its steps, warmup_steps, seed differ"):
         finished(other)
-    assert finished(other, force=True) is None
 
 
-def test_a_folder_of_something_else_is_refused_also_by_force(results, tmp_path):
-    (tmp_path / "photo.jpg").write_bytes(b"mine")
-    plan = plan_of(results, directory=tmp_path)
-    for force in (False, True):
-        with pytest.raises(UserError, match="holds other things"):
-            finished(plan, force=force)
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_of_something_else_is_refused_and_left_as_it_was(results, tmp_path, force):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    photo = folder / "photo.jpg"
+    photo.write_bytes(b"mine")
+    for directory, message in ((folder, "holds other things"), (photo, "is no folder")):
+        plan = plan_of(results, directory=directory)
+        with pytest.raises(UserError, match=message):
+            full_training(plan, TrainingScreen(Console()), Silent(), force=force)
+    assert list(folder.iterdir()) == [photo]
+
+
+def test_a_folder_that_is_cleared_is_a_trainings_at_every_moment(results, monkeypatch):
+    """Killed between the removal of the old training and the record of the new one."""
+    plan = plan_of(results, steps=40)
+    replace(started(plan, "some data"), result=RESULT).write(plan.directory)
+    teacher = plan.directory / TEACHER
+    for file in (teacher / WEIGHTS, plan.directory / WEIGHTS, plan.directory / "export/a.tflite"):
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    (plan.directory / "events.out.tfevents.1").touch()
+    text = io.StringIO()
+
+    def killed():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(start, "prepare_data", lambda *_: None)
+    monkeypatch.setattr(start, "native_stderr_hidden", killed)
+    with pytest.raises(KeyboardInterrupt):
+        full_training(plan, TrainingScreen(Console(file=text)), Silent(), force=True)
+    assert not teacher.exists()
+    assert not (plan.directory / WEIGHTS).exists()
+    assert (plan.directory / "export/a.tflite").exists()
+    assert "export is of the weights that were here, and stays" in text.getvalue()
+    start.require_own_folder(plan.directory)
+    assert finished(plan) is None
 
 
 def test_a_folder_is_one_training_at_a_time(results):
@@ -153,9 +221,23 @@ def test_a_damaged_record_is_named(results):
     started(plan, "some data").write(plan.directory)
     path = plan.directory / RECORD
     path.write_text(path.read_text()[:-20])
-    with pytest.raises(UserError, match=r"training\.json cannot be read"):
+    with pytest.raises(UserError, match=r"training\.json is damaged"):
         read_record(plan.directory)
-    assert finished(plan, force=True) is None
+
+
+def test_trainings_of_a_study_are_listed_by_their_folders(results):
+    assert trainings_of(results.config) == {}
+    plan, other = (plan_of(results, steps=steps) for steps in (40, 50))
+    ended = replace(started(plan, "some data"), result=RESULT)
+    ended.write(plan.directory)
+    started(other, "some data").write(other.directory)
+    for name, text in (("damaged", "{"), ("strange", '{"result": null, "wanted": {}}')):
+        (plan.directory.with_name(name)).mkdir()
+        (plan.directory.with_name(name) / RECORD).write_text(text)
+    found = trainings_of(results.config)
+    assert found.keys() == {plan.directory.name, other.directory.name}
+    assert found[plan.directory.name].result == RESULT
+    assert {record.steps for record in found.values()} == {40, 50}
 
 
 def test_all_of_it_is_checked_without_tensorflow():
@@ -181,6 +263,12 @@ def test_the_weights_of_a_folder_are_a_source_for_export(results):
     assert study.config.training == plan.recipe
     assert source.architecture == plan.architecture != zoo_architecture("mialgo_track1")
     assert (source.steps, source.seed, source.sha256) == (40, 5, "ab12")
+    recipe = {"steps": 40, "batch": "many"}
+    damaged = replace(begun, wanted=begun.wanted | {"recipe": recipe}, result=RESULT)
+    damaged.write(plan.directory)
+    with pytest.raises(UserError, match="is damaged"):
+        fully_trained(results, plan.directory)
+    replace(begun, result=RESULT).write(plan.directory)
     other = replace(results, config=results.config.model_copy(update={"name": "other"}))
     with pytest.raises(UserError, match="is a training of study"):
         fully_trained(other, plan.directory)

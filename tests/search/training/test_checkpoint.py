@@ -118,8 +118,9 @@ class Impatient(Nobody):
 def test_an_onlooker_stops_it_with_a_checkpoint_that_is_not_due(data, tmp_path):
     straight = run(data, PLAIN)
     path, onlooker = tmp_path / "checkpoint.npz", Impatient()
-    with pytest.raises(TrainingStoppedError, match="stopped after step 4"):
+    with pytest.raises(TrainingStoppedError, match="stopped after step 4") as stopped:
         run(data, PLAIN, checkpoints=Checkpoints(path, "job", 3600), onlooker=onlooker)
+    assert stopped.value.kept
     assert onlooker.heard == [("begins", 0), 1, 2, 3, 4]
     onlooker.heard.clear()
     resumed = run(data, PLAIN, checkpoints=Checkpoints(path, "job", 3600), onlooker=onlooker)
@@ -200,7 +201,7 @@ def test_it_is_written_when_it_is_due(tmp_path):
 def test_a_disk_that_takes_none_does_not_end_the_training(tmp_path, capfd):
     path = tmp_path / "file" / "checkpoint.npz"
     path.parent.write_text("no directory")
-    Checkpoints(path, "job", 0).save_if_due(1, [], [])
+    assert not Checkpoints(path, "job", 0).save_if_due(1, [], [])
     assert "no checkpoint at step 1: " in capfd.readouterr().err
 
 
