@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from bundles import make_bundle
 from PIL import Image
 
 from search.export.record import RECORD
@@ -18,10 +17,9 @@ from search.export.verification.quality import Quality
 from search.export.verification.reference import Reference, References
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bundles") / "made"
-    return make_bundle(folder, (16, 24), sizes=[(16, 24), (32, 48)])
+@pytest.fixture
+def bundle(of_two_sizes):
+    return of_two_sizes
 
 
 def rows(markdown, first):

@@ -23,11 +23,6 @@ FP32 = "model_fp32.tflite"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return make_bundle(tmp_path_factory.mktemp("bundles") / "made", (16, 24), sizes=[(32, 24)])
-
-
-@pytest.fixture(scope="module")
 def plain(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundles") / "plain"
     return make_bundle(folder, (16, 24), precisions=["fp32"])
@@ -61,14 +56,15 @@ def put(folder, content):
     recorded(folder, sha256=hashlib.sha256(content).hexdigest())
 
 
-def test_every_file_of_every_resolution_is_run(made):
-    found = lines(made)
-    assert [line.split(":")[0] for line in found[:2]] == [
-        "model_fp32_24x32.tflite", "model_fp16_24x32.tflite",
+def test_every_file_of_every_resolution_is_run(of_two_sizes):
+    found = lines(of_two_sizes)
+    assert [line.split(":")[0] for line in found[:4]] == [
+        "model_fp32.tflite", "model_fp32_48x32.tflite", "model_fp16.tflite",
+        "model_fp16_48x32.tflite",
     ]  # fmt: skip
-    assert all("ops on the GPU, predicted " in line for line in found[:2])
+    assert all("ops on the GPU, predicted " in line for line in found[:4])
     assert found[-1].endswith("other files: as they were written")
-    assert not problems(made)
+    assert not problems(of_two_sizes)
 
 
 def test_what_is_missing_or_was_changed_is_named(bundle):
