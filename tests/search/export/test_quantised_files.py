@@ -27,7 +27,8 @@ from search.render.frame import Frame
 from search.study.data import open_pairs, prepare_data
 from search.tasks import TASKS
 from search.training.data import training_data
-from search.training.loop import evaluate, train
+from search.training.evaluation import evaluate
+from search.training.loop import train
 from search.training.recipe import Recipe
 from spaces.ops.fake_quant import QuantisedNetwork
 
