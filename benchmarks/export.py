@@ -17,11 +17,11 @@ import numpy as np
 
 from latency import read_tflite
 from search.config import StudyConfig, load_config
-from search.export.card import about
-from search.export.convert import convert, convert_all
-from search.export.metadata import encoded
-from search.export.quantise import quantised_networks
-from search.export.signature import run_tflite
+from search.export.conversion.convert import convert, convert_all
+from search.export.conversion.metadata import encoded
+from search.export.conversion.quantise import quantised_networks
+from search.export.conversion.signature import run_tflite
+from search.export.report.card import about
 from search.export.source import Trained
 from search.export.variant import PRECISIONS, Quantisation, variants
 from search.metrics import psnr_db

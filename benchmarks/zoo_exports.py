@@ -14,8 +14,8 @@ import sys
 import keras
 import numpy as np
 
-from search.export.convert import convert
-from search.export.signature import run_tflite
+from search.export.conversion.convert import convert
+from search.export.conversion.signature import run_tflite
 from spaces.ops.keras_backend import Network
 from spaces.zoo import ZOO
 

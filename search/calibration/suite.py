@@ -105,7 +105,7 @@ def write_suite(
 def _file(probe: Probe) -> bytes:
     import keras
 
-    from search.export.convert import convert
+    from search.export.conversion.convert import convert
     from spaces.ops.keras_backend import Network
 
     keras.utils.set_random_seed(0)

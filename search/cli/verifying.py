@@ -13,7 +13,7 @@ from .arguments import load_results
 from .errors import FAILED
 
 if TYPE_CHECKING:
-    from search.export.again import Finding
+    from search.export.verification.again import Finding
 
 
 def verify_bundle(
@@ -23,8 +23,8 @@ def verify_bundle(
 
     With `study`, its data and the bundle's weights are used too, at full resolution.
     """
-    from search.export.again import verify_again
     from search.export.record import read_bundle
+    from search.export.verification.again import verify_again
 
     bundle = read_bundle(folder)
     config = None if study is None else load_results(study, runs).config
@@ -33,7 +33,7 @@ def verify_bundle(
         from search.study.quiet import native_stderr_hidden
 
         with native_stderr_hidden():
-            from search.export.full_check import verify_on_study
+            from search.export.verification.full_check import verify_on_study
 
             findings += verify_on_study(bundle, config, images)
     _show(folder, findings, as_json)

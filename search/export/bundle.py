@@ -28,19 +28,16 @@ from search.study.results import StudyResults
 from search.tasks.task import ImageShape, Task
 from spaces.ops.keras_backend import Network
 
-from .card import about, model_card
-from .check import CheckPicture, make_check
-from .convert import convert_all
-from .frame import content_sha256, images_of
-from .metadata import encoded
-from .pictures import Strip, strips
+from .conversion.convert import convert_all
+from .conversion.metadata import encoded
+from .conversion.quantise import quantised_networks
 from .placing import put_in_place
 from .provenance import STUDY, made_with, study_file
-from .quantise import quantised_networks
 from .record import FORMAT, PICTURES, RECORD
-from .reference import References, make_references
-from .report import REPORT_HTML, REPORT_MD, make_report
-from .report_text import as_html, as_markdown
+from .report.card import about, model_card
+from .report.contents import REPORT_HTML, REPORT_MD, make_report
+from .report.pictures import Strip, strips
+from .report.text import as_html, as_markdown
 from .source import Trained, read_weights, trained_weights
 from .variant import (
     DEFAULT_PRECISIONS,
@@ -50,7 +47,10 @@ from .variant import (
     known_precision,
     variants,
 )
-from .verify import Verification, signed, verify
+from .verification.check import CheckPicture, make_check
+from .verification.frame import content_sha256, images_of
+from .verification.reference import References, make_references
+from .verification.verify import Verification, signed, verify
 
 CARD = "model_card.md"
 

@@ -21,7 +21,7 @@ from latency import read_tflite
 from latency.graph import Graph
 from latency.receptive_field import Locality, NotLocalError, Pool, locality
 from search.errors import UserError
-from search.export.surgery import EditableFile
+from search.export.conversion.surgery import EditableFile
 
 from .frame import Frame
 from .tiling import Floats, Layout, layout, whole

@@ -11,10 +11,10 @@ from search.config import parse_config
 from search.data.isp import SENSOR
 from search.data.pairs import PairMeta, encoder_for
 from search.export.bundle import Bundle, Checker, Subject, finished, origins_of
-from search.export.check import make_check
-from search.export.convert import convert
+from search.export.conversion.convert import convert
 from search.export.source import Trained
 from search.export.variant import variants
+from search.export.verification.check import make_check
 from search.networks import candidate, zoo_architecture
 from spaces.ops.keras_backend import Network
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latency import load_profile, lower, read_tflite
-from search.export.convert import convert
-from search.export.signature import run_tflite
+from search.export.conversion.convert import convert
+from search.export.conversion.signature import run_tflite
 from spaces import SPACES
 from spaces.ops.keras_backend import Network
 

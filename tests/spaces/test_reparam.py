@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from latency import read_tflite
-from search.export.convert import convert
-from search.export.signature import run_tflite
+from search.export.conversion.convert import convert
+from search.export.conversion.signature import run_tflite
 from spaces.ops.keras_backend import Network
 from spaces.ops.reparam import REPARAMETERISED
 from spaces.ops.trace import trace

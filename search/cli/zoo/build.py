@@ -80,7 +80,7 @@ def _findings(system: ZooSystem, graph: Graph, file: bytes) -> Iterator[str]:
 def _random_file(system: ZooSystem, size: tuple[int, int], precision: Precision) -> bytes:
     import numpy as np
 
-    from search.export.convert import convert
+    from search.export.conversion.convert import convert
     from spaces.ops.keras_backend import Network
 
     channels = system.input_shape[2]

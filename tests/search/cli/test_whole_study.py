@@ -120,7 +120,7 @@ def _reference(workplace, bundle):
     """Frame, target and Keras's output, made as the verification says it made them."""
     from search.artifacts import load_weights
     from search.data.pairs import PreparedPairs, encoder_for
-    from search.export.frame import full_frame
+    from search.export.verification.frame import full_frame
     from search.networks import candidate
     from search.tasks import TASKS
     from spaces.architecture import Architecture

@@ -8,8 +8,8 @@ from bundles import make_bundle
 
 from search.data.isp import SENSOR
 from search.errors import UserError
+from search.export.conversion.surgery import EditableFile
 from search.export.record import RECORD, input_channels, is_bundle, read_bundle
-from search.export.surgery import EditableFile
 from search.export.variant import Variant
 from search.networks import zoo_architecture
 

@@ -16,8 +16,8 @@ from processes import wait_for
 from search.data.isp import SENSOR
 from search.data.raw import encode_raw, pack_bayer
 from search.errors import UserError
+from search.export.conversion.signature import run_tflite
 from search.export.record import read_bundle
-from search.export.signature import run_tflite
 from search.networks import zoo_architecture
 from search.render.frame import Frame
 from search.render.photo import open_photo

@@ -6,8 +6,8 @@ from bundles import random_network
 
 from latency.receptive_field import locality
 from search.errors import UserError
-from search.export.convert import convert
-from search.export.signature import run_tflite
+from search.export.conversion.convert import convert
+from search.export.conversion.signature import run_tflite
 from search.render.engine import plan, render
 from search.render.frame import Frame
 from spaces import SPACES

@@ -12,9 +12,9 @@ from latency.measurements import Measurement, MeasurementError, append_measureme
 from search.data.pairs import PreparedPairs, encoder_for
 from search.data.sample import prepare_sample
 from search.errors import UserError
-from search.export.convert import convert
+from search.export.conversion.convert import convert
+from search.export.conversion.signature import run_tflite
 from search.export.record import MEASUREMENTS, read_bundle
-from search.export.signature import run_tflite
 from search.metrics import psnr_db
 from search.networks import candidate, zoo_architecture
 from search.objective import score

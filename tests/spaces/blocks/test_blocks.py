@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from latency import load_profile, lower, read_tflite
-from search.export.convert import convert
-from search.export.signature import run_tflite
+from search.export.conversion.convert import convert
+from search.export.conversion.signature import run_tflite
 from spaces.blocks.attention import ATTENTION, NOT_GATES, self_attention
 from spaces.blocks.colour import TONE, colour_gains, gamma, tone_curve
 from spaces.blocks.down import DOWN

@@ -19,7 +19,7 @@ def export(build_and_export) -> Exporter:
 def build_and_export() -> Callable[..., tuple[Any, bytes]]:
     """`build_and_export(network, (H, W, C)) -> model, file` of the same random weights."""
 
-    from search.export.convert import convert
+    from search.export.conversion.convert import convert
     from spaces.ops.keras_backend import Network
 
     def build(network, shape):

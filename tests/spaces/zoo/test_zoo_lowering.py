@@ -8,7 +8,7 @@ import pytest
 from latency.delegate import lower
 from latency.gpu import Gpu
 from latency.tflite import read_tflite
-from search.export.signature import run_tflite
+from search.export.conversion.signature import run_tflite
 from spaces.zoo import ZOO
 
 ADRENO_730 = Gpu("adreno", "7xx", compute_units=4, wave_size=128)

@@ -8,12 +8,12 @@ from pathlib import Path
 from search.artifacts import WEIGHTS, read_weights
 from search.config import StudyConfig
 from search.errors import UserError
+from search.export.bundle import Checker, images_verified_on, open_subject
+from search.export.record import StoredBundle
+from search.export.source import Trained
 
 from .again import Finding
-from .bundle import Checker, images_verified_on, open_subject
 from .frame import content_sha256
-from .record import StoredBundle
-from .source import Trained
 from .verify import Verification, signed
 
 

@@ -11,12 +11,12 @@ from latency import Graph, LatencyOracle, load_profile
 from latency.graph import GraphError
 from search.data.pairs import encoder_for
 from search.errors import UserError
+from search.export.record import StoredBundle, StoredFile, graph_of
 from search.networks import Candidate, candidate
 
 from .bounds import BOUNDS
 from .check import Checked, CheckPicture, read_check
 from .delegation import checked_ops, unsound_ops
-from .record import StoredBundle, StoredFile, graph_of
 
 TOLERANCE_DB = 0.02
 """How far the check picture's PSNR may be from the recorded one: other CPUs round otherwise."""

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from latency.receptive_field import NotLocalError, locality
 from search.errors import UserError
+from search.export.variant import INTEGER, PRECISIONS, Precision, Variant
 from search.tasks.task import ImageShape
 from spaces.ops.fake_quant import QuantisedNetwork
 from spaces.ops.keras_backend import Network
@@ -17,7 +18,6 @@ from .order import in_written_order
 from .signature import INPUT, OUTPUT
 from .slim import slimmed
 from .surgery import EditableFile
-from .variant import INTEGER, PRECISIONS, Precision, Variant
 
 
 def convert(model: Network, input_shape: ImageShape, precision: Precision = "fp32") -> bytes:

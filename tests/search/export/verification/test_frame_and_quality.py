@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from search.data.pairs import PairMeta, encoder_for
-from search.export.check import CheckPicture, make_check
-from search.export.frame import content_sha256, frame_count, full_frame, images_of
-from search.export.quality import frame_ssim, quality
+from search.export.verification.check import CheckPicture, make_check
+from search.export.verification.frame import content_sha256, frame_count, full_frame, images_of
+from search.export.verification.quality import frame_ssim, quality
 from search.metrics import psnr_db
 from search.tasks import TASKS
 from search.training.ssim import ssim
@@ -90,7 +90,7 @@ def test_ssim_in_pieces_is_ssim(size):
 
 
 def test_the_check_picture_fills_frames_of_every_size(tmp_path):
-    from search.export.check import read_check
+    from search.export.verification.check import read_check
 
     pairs = Images((16, 300))
     doubled = lambda frame, training: 2 * frame  # noqa: E731

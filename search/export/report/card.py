@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 from search.config import StudyConfig
 from search.data.pairs import PairMeta, default_encoding
+from search.export.conversion.metadata import About
+from search.export.conversion.signature import INPUT, OUTPUT
+from search.export.provenance import made_with, study_settings
+from search.export.source import Trained
+from search.export.verification.verify import Verification, signed
 from spaces.label import label
-
-from .metadata import About
-from .provenance import made_with, study_settings
-from .signature import INPUT, OUTPUT
-from .source import Trained
-from .verify import Verification, signed
 
 
 def model_card(

@@ -12,7 +12,7 @@ import numpy as np
 from latency.litert.process import ask
 from search.errors import UserError
 
-WORKER = "search.export.worker"
+WORKER = "search.export.verification.worker"
 
 
 def run_file(file: bytes, inputs: Sequence[Path], outputs: Sequence[Path], name: str) -> None:

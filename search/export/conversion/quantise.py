@@ -8,14 +8,13 @@ import keras
 
 from search.config import StudyConfig
 from search.errors import UserError
+from search.export.variant import INTEGER, Precision, Quantisation
 from search.study.data import open_pairs, prepare_data
 from search.training.data import TrainingData, plain_crops, training_data
 from search.training.loop import TrainingDivergedError, train
 from search.training.recipe import Recipe
 from spaces.ops.fake_quant import QuantisedNetwork
 from spaces.ops.keras_backend import Network
-
-from .variant import INTEGER, Precision, Quantisation
 
 _BATCH = 8
 """Crops that are calibrated on at a time."""

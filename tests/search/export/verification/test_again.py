@@ -9,11 +9,11 @@ import pytest
 from bundles import make_bundle
 
 from search.errors import UserError
-from search.export.again import verify_again
-from search.export.check import CHECK
-from search.export.convert import convert
+from search.export.conversion.convert import convert
+from search.export.conversion.surgery import EditableFile
 from search.export.record import RECORD, read_bundle
-from search.export.surgery import EditableFile
+from search.export.verification.again import verify_again
+from search.export.verification.check import CHECK
 from search.networks import candidate, zoo_architecture
 from spaces.ops.keras_backend import Network
 

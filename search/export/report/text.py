@@ -5,13 +5,13 @@ from __future__ import annotations
 from html import escape
 from string import Template
 
+from search.export.record import PICTURES
 from search.report.images import jpeg_uri
 from search.report.markup import paragraph, table
 from search.report.page import template_text
 
+from .contents import Report, Section, Table
 from .pictures import Strip
-from .record import PICTURES
-from .report import Report, Section, Table
 
 
 def as_markdown(report: Report) -> str:

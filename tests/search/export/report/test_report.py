@@ -9,13 +9,13 @@ import pytest
 from bundles import make_bundle
 from PIL import Image
 
-from search.export.pictures import SIDE, strips
-from search.export.quality import Quality
 from search.export.record import RECORD
-from search.export.reference import Reference, References
-from search.export.report import Report, Section, Table
-from search.export.report_text import as_html, as_markdown
+from search.export.report.contents import Report, Section, Table
+from search.export.report.pictures import SIDE, strips
+from search.export.report.text import as_html, as_markdown
 from search.export.variant import Variant
+from search.export.verification.quality import Quality
+from search.export.verification.reference import Reference, References
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from tiny_study import tiny_study
 from latency import read_tflite
 from search.config import parse_config
 from search.errors import UserError
-from search.export.convert import convert, convert_all
-from search.export.flatbuffer import unpacked
-from search.export.metadata import About, encoded
-from search.export.quantise import fine_tuning, quantised_networks
+from search.export.conversion.convert import convert, convert_all
+from search.export.conversion.flatbuffer import unpacked
+from search.export.conversion.metadata import About, encoded
+from search.export.conversion.quantise import fine_tuning, quantised_networks
+from search.export.conversion.signature import run_tflite
 from search.export.resolution import input_sizes
-from search.export.signature import run_tflite
 from search.export.variant import PRECISIONS, Quantisation, variants
 from search.networks import Candidate, candidate, zoo_architecture
 from search.render.engine import plan, render
@@ -198,9 +198,9 @@ for _, file in t.convert_all(model, wanted, dict(int8=quantised), t.encoded(t.AB
 
 
 def test_another_process_writes_the_same_bytes(files, request):
-    tests = request.path.parent
-    code = f"import sys; sys.path.insert(0, {str(tests.parent)!r})\n"
-    code += _HASHED.format(folder=str(tests))
+    here = request.path.parent
+    code = f"import sys; sys.path.insert(0, {str(here.parents[1])!r})\n"
+    code += _HASHED.format(folder=str(here))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     expected = [hashlib.sha256(files[0][p, OWN]).hexdigest() for p in ("fp16", "int8")]
     assert done.stdout.split() == expected

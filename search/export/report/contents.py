@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.config import StudyConfig
+from search.export.provenance import STUDY
+from search.export.source import Trained
+from search.export.verification.bounds import BOUNDS
+from search.export.verification.verify import Verification, signed
 from spaces.label import label
 
-from .bounds import BOUNDS
 from .pictures import Strip
-from .provenance import STUDY
-from .source import Trained
-from .verify import Verification, signed
 
 REPORT_MD, REPORT_HTML = "report.md", "report.html"
 

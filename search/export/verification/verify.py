@@ -12,6 +12,7 @@ import numpy as np
 
 from latency import LatencyEstimate, LatencyOracle, read_tflite
 from latency.graph import Graph, Shape
+from search.export.variant import Variant
 
 from .bounds import BOUNDS
 from .check import Checked
@@ -19,7 +20,6 @@ from .delegation import CheckedOp, checked_ops, unsound_ops
 from .quality import Quality, mean_quality, quality
 from .reference import Reference, References
 from .running import run_file
-from .variant import Variant
 
 
 @dataclass(frozen=True)

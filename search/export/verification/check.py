@@ -18,10 +18,10 @@ import numpy.typing as npt
 from search.artifacts import read_arrays, write_arrays
 from search.data.pairs import Encoder, PairSource
 from search.errors import UserError
+from search.export.variant import Variant
 from search.metrics import psnr_db
 
 from .running import run_once
-from .variant import Variant
 
 CHECK = "check.npz"
 SIDE = 256

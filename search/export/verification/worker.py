@@ -1,4 +1,4 @@
-"""One file in one process: `python -m search.export.worker REQUEST`, the answer on stdout.
+"""One file in a process: `python -m search.export.verification.worker REQUEST`, answers on stdout.
 
 REQUEST is JSON: model, inputs, outputs (paths; frames and pictures are .npy files). The answer is
 one JSON line, {"frames": how many} or {"error": ...}.
@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from search.errors import UserError
+from search.export.conversion.signature import INPUT, OUTPUT, run_tflite
 from search.render.answer import answer
-
-from .signature import INPUT, OUTPUT, run_tflite
 
 
 def main() -> None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from search.export.variant import Variant
+from search.export.verification.reference import Reference, References
 from search.metrics import psnr_db
 from search.report.images import ERROR_LEVELS, error_map, jpeg
-
-from .reference import Reference, References
-from .variant import Variant
 
 SIDE = 192
 """Pixels a side of a cut; with all precisions the pictures of a bundle stay below a megabyte."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .variant import Precision
+from search.export.variant import Precision
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Keras networks as .tflite files: converted, quantised, in written order, small."""

@@ -1,0 +1,1 @@
+"""What a bundle tells its reader: report, pictures and model card."""
