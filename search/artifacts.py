@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -82,6 +83,17 @@ def remove(path: Path) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """`content` to `path`, whole or not at all."""
     write_atomically(path, lambda file: file.write(content))
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """An .npy for now, not written atomically. OSError says so where the disk is full, which NumPy
+    tells as a number of items."""
+    try:
+        np.save(path, array)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> str:

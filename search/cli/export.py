@@ -101,10 +101,14 @@ def export(
 
     Exit codes: 1 where a check fails (without --force), 2 for what you can mend.
     """
+    precisions = tuple(known_precision(name) for name in precision.split(","))
+    how = Quantisation(calibration_images, qat_steps)
+    wanted = Wanted(precisions, tuple(resolution or ()), images, force, how)
     if verify is not None:
-        if server is not None or force or any(o is not None for o in (trial, trained, output)):
+        if wanted != Wanted(images=images) or any((trial is not None, trained, output, server)):
             raise UserError(
-                "--verify only looks: without --output, --trial, --trained, --force, --server"
+                "--verify takes a bundle as it is: of the other options only STUDY, --images, "
+                "--runs and --json go with it"
             )
         verify_bundle(verify, study, runs, images, as_json=as_json)
         return
@@ -114,9 +118,6 @@ def export(
         raise UserError(
             "--trained is of this machine and names its network: without --trial, --server"
         )
-    precisions = tuple(known_precision(name) for name in precision.split(","))
-    how = Quantisation(calibration_images, qat_steps)
-    wanted = Wanted(precisions, tuple(resolution or ()), images, force, how)
     if server is not None:
         if wanted != Wanted():
             raise UserError(
@@ -143,11 +144,13 @@ def make_bundle(
     trained: Path | None = None,
 ) -> Bundle:
     """Export to the folder `output`; what can be refused is, before TensorFlow is loaded."""
+    from search.export.placing import check_place
     from search.export.resolution import input_sizes
     from search.export.source import fully_trained, read_weights, trained_weights
     from search.networks import candidate
     from search.study.quiet import native_stderr_hidden
 
+    check_place(output)
     if trained is None:
         source = trained_weights(results, trial)
     else:

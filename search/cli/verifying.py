@@ -13,6 +13,8 @@ from .arguments import load_results
 from .errors import FAILED
 
 if TYPE_CHECKING:
+    from search.config import StudyConfig
+    from search.export.record import StoredBundle
     from search.export.verification.again import Finding
 
 
@@ -21,24 +23,37 @@ def verify_bundle(
 ) -> None:
     """Print what is found, a line a file. Exit code 1 where something is wrong.
 
-    With `study`, its data and the bundle's weights are used too, at full resolution.
+    With `study`, its data and the bundle's weights are used too, at full resolution, unless
+    something is wrong already.
     """
     from search.export.record import read_bundle
     from search.export.verification.again import verify_again
 
     bundle = read_bundle(folder)
     config = None if study is None else load_results(study, runs).config
+    if config is not None:
+        bundle.require_study(config.name, config.task_facts)
     findings = verify_again(bundle)
-    if config is not None and not any(finding.problems for finding in findings):
-        from search.study.quiet import native_stderr_hidden
-
-        with native_stderr_hidden():
-            from search.export.verification.full_check import verify_on_study
-
-            findings += verify_on_study(bundle, config, images)
+    if config is not None:
+        findings += _on_study(bundle, config, images, findings)
     _show(folder, findings, as_json)
     if any(finding.problems for finding in findings):
         raise typer.Exit(FAILED)
+
+
+def _on_study(
+    bundle: StoredBundle, config: StudyConfig, images: int, findings: list[Finding]
+) -> list[Finding]:
+    from search.export.verification.again import Finding
+
+    if any(finding.problems for finding in findings):
+        return [Finding(f"data of study {config.name}", "not used, for something is wrong already")]
+    from search.study.quiet import native_stderr_hidden
+
+    with native_stderr_hidden():
+        from search.export.verification.full_check import verify_on_study
+
+        return verify_on_study(bundle, config, images)
 
 
 def _show(folder: Path, findings: list[Finding], as_json: bool) -> None:

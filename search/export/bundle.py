@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from latency import LatencyOracle, load_profile
 from search.artifacts import save_weights, write_bytes
 from search.config import StudyConfig
-from search.data.pairs import (
-    Encoder,
-    PairMeta,
-    PairSource,
-    default_encoding,
-    encoder_for,
-    for_channels,
-)
+from search.data.pairs import PairMeta, default_encoding
 from search.errors import UserError
-from search.networks import Candidate, candidate
-from search.study.data import open_pairs, prepare_data
 from search.study.results import StudyResults
-from search.tasks.task import ImageShape, Task
-from spaces.ops.keras_backend import Network
 
 from .conversion.convert import convert_all
 from .conversion.metadata import encoded
 from .conversion.quantise import quantised_networks
-from .placing import put_in_place
+from .placing import put_in_place, workplace
 from .provenance import STUDY, made_with, study_file
 from .record import FORMAT, PICTURES, RECORD
 from .report.card import about, model_card
@@ -39,18 +26,18 @@ from .report.contents import REPORT_HTML, REPORT_MD, make_report
 from .report.pictures import Strip, strips
 from .report.text import as_html, as_markdown
 from .source import Trained, read_weights, trained_weights
+from .trained_model import TrainedModel, open_model
 from .variant import (
     DEFAULT_PRECISIONS,
     DEFAULT_QUANTISATION,
     Quantisation,
-    Variant,
     known_precision,
     variants,
 )
-from .verification.check import CheckPicture, make_check
-from .verification.frame import content_sha256, images_of
-from .verification.reference import References, make_references
-from .verification.verify import Verification, signed, verify
+from .verification.check import make_check
+from .verification.checker import Checker, images_verified_on
+from .verification.frame import content_sha256
+from .verification.verify import Verification, against_fp32, signed
 
 CARD = "model_card.md"
 
@@ -112,28 +99,6 @@ class Bundle:
         return "\n".join([*lines, f"  {REPORT_HTML}, {REPORT_MD}, {CARD}, {RECORD}"])
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A trained network with what it is verified on. `encode`: of the images of `held_out`."""
-
-    config: StudyConfig
-    network: Candidate
-    model: Network
-    held_out: PairSource
-    encode: Encoder
-
-    @property
-    def own_shape(self) -> ImageShape:
-        """Of its input at the task's resolution."""
-        return (*self.config.task_facts.input_shape[:2], self.network.input_channels)
-
-    def at(self, shape: ImageShape) -> Task:
-        """The task at another resolution."""
-        task = self.config.task_facts
-        height, width = (task.scale * side for side in shape[:2])
-        return replace(task, input_shape=shape, output_shape=(height, width, 3))
-
-
 def export_trial(
     results: StudyResults,
     output: Path,
@@ -157,124 +122,65 @@ def export_trial(
     wanted = [known_precision(name) for name in precisions]
     source = source or trained_weights(results, trial)
     weights = read_weights(source)
-    subject = open_subject(results.config, source, weights)
-    chosen = variants(wanted, subject.own_shape, sizes)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the output, for that is a disk with room, and moving there is renaming.
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as work:
-        made, frames = Path(work) / "bundle", Path(work) / "frames"
+    trained = open_model(results.config, source, weights)
+    chosen = variants(wanted, trained.own_shape, sizes)
+    with workplace(output) as work:
+        made, frames = work / "bundle", work / "frames"
         made.mkdir(mode=0o755)
         check = make_check(
-            subject.model, subject.held_out, subject.encode, results.config.task_facts.scale,
+            trained.model, trained.held_out, trained.encode, results.config.task_facts.scale,
             list(dict.fromkeys(v.input_shape[:2] for v in chosen)),
         )  # fmt: skip
-        checker = Checker(subject, check, images, frames)
-        found = []
-        quantised = quantised_networks(subject.model, results.config, wanted, quantisation)
-        metadata = encoded(about(results.config, source, held_out=subject.held_out.meta))
-        for variant, file in convert_all(subject.model, chosen, quantised, metadata):
-            found.append(checker.verified(variant, file))
+        checker = Checker(trained, check, images, frames)
+        quantised = quantised_networks(trained.model, results.config, wanted, quantisation)
+        metadata = encoded(about(results.config, source, held_out=trained.held_out.meta))
+        verified = []
+        for variant, file in convert_all(trained.model, chosen, quantised, metadata):
+            verified.append(checker.verified(variant, file))
             write_bytes(made / variant.file_name, file)
-        origins = origins_of(source, subject, found, save_weights(made, weights))
+        found = against_fp32(verified)
+        origins = origins_of(source, trained, found, save_weights(made, weights))
         if quantised:
             origins["quantisation"] = asdict(quantisation)
         check.write(made)
-        bundle = Bundle(
-            output, results.config, subject.held_out.meta, source, tuple(found), origins
-        )
+        bundle = Bundle(output, results.config, trained.held_out.meta, source, found, origins)
         if bundle.failures and not force:
             shown = "; ".join(bundle.failures[:3])
             raise VerificationError(f"export refused (--force writes it all the same): {shown}")
-        bundle = finished(made, bundle, checker.strips(found))
+        bundle = finished(made, bundle, pictures_of(checker, found))
         put_in_place(made, output)
     return bundle
 
 
-def open_subject(config: StudyConfig, source: Trained, weights: Sequence[Any]) -> Subject:
-    """The network of `source` with its `weights` and the validation part of the study's data."""
-    network = candidate(source.architecture).clipped
-    held_out = for_channels(open_pairs(prepare_data(config), "val"), network.input_channels)
-    model = Network(network.network, network.input_channels)
-    model.set_weights(list(weights))
-    encode = encoder_for(held_out.meta, config.training.encoding)
-    return Subject(config, network, model, held_out, encode)
-
-
-class Checker:
-    """Verifies one file after the other; the frames of each resolution are made once."""
-
-    def __init__(
-        self, subject: Subject, check: CheckPicture | None, images: int, folder: Path
-    ) -> None:
-        self._subject, self._check, self._images = subject, check, images
-        self._folder = folder
-        self._oracle = LatencyOracle(load_profile(subject.config.device))
-        self._references: dict[ImageShape, References] = {}
-        self._fp32: dict[ImageShape, Verification] = {}
-
-    def verified(self, variant: Variant, file: bytes) -> Verification:
-        """What is found of `file`."""
-        shape, subject = variant.input_shape, self._subject
-        traced = subject.network.trace(*shape[:2])
-        fp32 = self._fp32.get(shape)
-        found = verify(variant, file, self._frames(shape), traced, self._oracle, fp32)
-        if variant.precision == "fp32":
-            self._fp32[shape] = found = replace(found, loss_to_fp32_db=0.0)
-        if self._check is not None:
-            found = replace(found, check=self._check.check(file, variant, subject.encode))
-        return found
-
-    def strips(self, found: Sequence[Verification]) -> tuple[Strip, ...]:
-        """Pictures of the files of the first resolution."""
-        shape = found[0].variant.input_shape
-        alike = [one.variant for one in found if one.variant.input_shape == shape]
-        return strips(self._references[shape], alike)
-
-    def _frames(self, shape: ImageShape) -> References:
-        if shape not in self._references:
-            subject = self._subject
-            folder = self._folder / f"{shape[0]}x{shape[1]}"
-            self._references[shape] = make_references(
-                subject.model, subject.held_out, subject.encode, subject.at(shape), self._images,
-                folder,
-            )  # fmt: skip
-        return self._references[shape]
+def pictures_of(checker: Checker, found: Sequence[Verification]) -> tuple[Strip, ...]:
+    """Of the files of the first resolution."""
+    shape = found[0].variant.input_shape
+    alike = [one.variant for one in found if one.variant.input_shape == shape]
+    return strips(checker.references(shape), alike)
 
 
 def origins_of(
     source: Trained,
-    subject: Subject,
+    trained: TrainedModel,
     found: Sequence[Verification],
     weights_sha256: str,
 ) -> dict[str, Any]:
     """Versions, digests and the training of a bundle, for its record."""
-    indices = images_verified_on(subject, found)
+    indices = images_verified_on(trained, found)
     return {
         "training": {
             "steps": source.steps,
             "seed": source.seed,
-            "recipe": subject.config.training.model_dump(mode="json"),
+            "recipe": trained.config.training.model_dump(mode="json"),
         },
         "weights_sha256": weights_sha256,
         "data": {
-            "dataset": subject.held_out.meta.dataset,
+            "dataset": trained.held_out.meta.dataset,
             "images": len(indices),
-            "sha256": content_sha256(subject.held_out, indices),
+            "sha256": content_sha256(trained.held_out, indices),
         },
         "made_with": made_with(),
     }
-
-
-def images_verified_on(subject: Subject, found: Sequence[Verification]) -> list[int]:
-    """The validation images in the frames of all resolutions, each once, in order."""
-    return sorted(
-        {
-            index
-            for one in found
-            for number in range(one.images)
-            for index in images_of(subject.held_out, subject.at(one.variant.input_shape), number)
-        }
-    )
 
 
 def finished(made: Path, bundle: Bundle, pictures: tuple[Strip, ...]) -> Bundle:

@@ -1,12 +1,71 @@
-"""A finished bundle put where it belongs, whole."""
+"""Where a bundle is made, and how it gets to its place, whole."""
 
 from __future__ import annotations
 
-import json
+import fcntl
+import os
+import re
 import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from search.errors import UserError
+
 from .record import PICTURES, RECORD
+from .variant import PRECISIONS
+
+_WORK = ".lensnas-export-"
+_ALIVE = ".alive"
+_YOUNG_S = 60
+"""A folder younger than this may not be locked yet."""
+
+
+def check_place(output: Path) -> None:
+    """Raises UserError where no folder `output` can be: known before anything is converted."""
+    if output.is_symlink() and not output.exists():
+        raise UserError(f"{output} is a link to nothing")
+    nearest = next((path for path in (output, *output.parents) if path.exists()), Path())
+    if not nearest.is_dir():
+        raise UserError(f"cannot write {output}: {nearest} is no folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write {output}: no permission for {nearest}")
+
+
+@contextmanager
+def workplace(output: Path) -> Iterator[Path]:
+    """A folder on the disk of `output`, to make it in; gone when the block ends.
+
+    In `output` where that is there already, for it may be a disk of its own; else beside it. What
+    exports that were killed have left there goes: pictures of whole frames are large.
+    """
+    home = output if output.is_dir() else output.parent
+    home.mkdir(parents=True, exist_ok=True)
+    _sweep(home)
+    with tempfile.TemporaryDirectory(dir=home, prefix=_WORK) as name:
+        folder = Path(name)
+        with (folder / _ALIVE).open("w") as alive:
+            fcntl.flock(alive, fcntl.LOCK_EX)  # Held until this process ends, however it ends.
+            yield folder
+
+
+def _sweep(home: Path) -> None:
+    for left in home.glob(f"{_WORK}*"):
+        if _abandoned(left):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _abandoned(folder: Path) -> bool:
+    try:
+        if time.time() - folder.stat().st_mtime < _YOUNG_S:
+            return False
+        with (folder / _ALIVE).open("a") as alive:
+            fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # It is locked, or just going.
+        return False
+    return True
 
 
 def put_in_place(made: Path, output: Path) -> None:
@@ -19,20 +78,16 @@ def put_in_place(made: Path, output: Path) -> None:
     if not output.exists():
         made.rename(output)
         return
-    old = _files_recorded(output)
     (output / RECORD).unlink(missing_ok=True)
     shutil.rmtree(output / PICTURES, ignore_errors=True)
     names = sorted(path.name for path in made.iterdir() if path.name != RECORD)
-    for name in old - {*names, RECORD}:
-        (output / name).unlink(missing_ok=True)
+    # By their names, not by the old record: an export that was killed here has taken that along.
+    for path in output.iterdir():
+        if _MODEL.fullmatch(path.name) and path.name not in names:
+            path.unlink()
     for name in [*names, RECORD]:
         (made / name).replace(output / name)
 
 
-def _files_recorded(bundle: Path) -> set[str]:
-    """Names of the files in a folder that its record lists; none where it has no good one."""
-    try:
-        listed = json.loads((bundle / RECORD).read_text())["contents"]
-        return {name for name in listed if (bundle / name).is_file() and Path(name).name == name}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
+_MODEL = re.compile(rf"model_({'|'.join(PRECISIONS)})(_\d+x\d+)?\.tflite")
+"""Names that `Variant.file_name` gives. What else lies in a bundle has the same name in each."""

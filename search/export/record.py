@@ -91,6 +91,11 @@ class StoredBundle:
         files = list(self.files.values())
         return [file for file in files if file.variant.at_task_size] or files
 
+    def require_study(self, study: str, task: Task) -> None:
+        """Raises UserError where it was not made of this study."""
+        if (self.study, self.task) != (study, task):
+            raise UserError(f"{self.directory} is of study {self.study}, not of {study}")
+
     def path(self, file: StoredFile) -> Path:
         """Where a file of the bundle lies."""
         return self.directory / file.variant.file_name

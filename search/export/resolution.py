@@ -13,6 +13,9 @@ from search.tasks.task import Task
 LARGEST_SIDE = 16_384
 """Of a picture: what the GPUs here have textures for."""
 
+SMALLEST_SIDE = 11
+"""Of a picture: the window of SSIM, by which files are verified."""
+
 _ANY_NETWORK = 32
 """No network halves its input more than five times."""
 
@@ -48,6 +51,8 @@ def _input_size(
                 f"resolution {text}: this network needs a {name} that is a multiple of "
                 f"{multiple}: {near}"
             )
+    if min(width, height) < SMALLEST_SIDE:
+        raise UserError(f"resolution {text}: no side may be shorter than {SMALLEST_SIDE}")
     return height // task.scale, width // task.scale
 
 

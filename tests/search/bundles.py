@@ -10,11 +10,14 @@ from search.artifacts import save_weights
 from search.config import parse_config
 from search.data.isp import SENSOR
 from search.data.pairs import PairMeta, encoder_for
-from search.export.bundle import Bundle, Checker, Subject, finished, origins_of
+from search.export.bundle import Bundle, finished, origins_of, pictures_of
 from search.export.conversion.convert import convert
 from search.export.source import Trained
+from search.export.trained_model import TrainedModel
 from search.export.variant import variants
 from search.export.verification.check import make_check
+from search.export.verification.checker import Checker
+from search.export.verification.verify import against_fp32
 from search.networks import candidate, zoo_architecture
 from spaces.ops.keras_backend import Network
 
@@ -60,23 +63,24 @@ def make_bundle(folder, size, architecture=None, precisions=("fp32", "fp16"), ta
     model = random_network(network.network, network.input_channels)
     config = parse_config(tiny_study("tiny", {}, task=task, space={}), "test")
     pairs = NoisePairs(task, size, network.input_channels)
-    subject = Subject(config, network, model, pairs, encoder_for(pairs.meta))
+    trained = TrainedModel(config, network, model, pairs, encoder_for(pairs.meta))
     chosen = variants(precisions, (*size, network.input_channels), sizes)
     folder.mkdir(parents=True)
     scale = config.task_facts.scale
     check = make_check(
-        model, pairs, subject.encode, scale, list(dict.fromkeys(v.input_shape[:2] for v in chosen))
+        model, pairs, trained.encode, scale, list(dict.fromkeys(v.input_shape[:2] for v in chosen))
     )
-    checker = Checker(subject, check, 1, folder.parent / f"{folder.name}-frames")
+    checker = Checker(trained, check, 1, folder.parent / f"{folder.name}-frames")
     found = []
     for variant in chosen:
         file = convert(model, variant.input_shape, variant.precision)
         (folder / variant.file_name).write_bytes(file)
         found.append(checker.verified(variant, file))
+    found = against_fp32(found)
     check.write(folder)
     source = Trained(architecture, folder, "trial 0", 30.0, 10, 0)
-    origins = origins_of(source, subject, found, save_weights(folder, model.get_weights()))
-    bundle = Bundle(folder, config, pairs.meta, source, tuple(found), origins)
-    record = finished(folder, bundle, checker.strips(found)).record()
+    origins = origins_of(source, trained, found, save_weights(folder, model.get_weights()))
+    bundle = Bundle(folder, config, pairs.meta, source, found, origins)
+    record = finished(folder, bundle, pictures_of(checker, found)).record()
     assert json.loads((folder / "verification.json").read_text())["study"] == record["study"]
     return folder

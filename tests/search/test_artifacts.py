@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import resource
 import signal
 import time
 
@@ -13,6 +14,7 @@ from search.artifacts import (
     load_weights,
     read_weights,
     remove,
+    save_array,
     save_weights,
     write_arrays,
     write_bytes,
@@ -74,3 +76,14 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     with pytest.raises(TypeError):
         write_bytes(tmp_path / "file", "text")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_within_an_array_is_named(tmp_path):
+    """NumPy says how many items it wrote, and no errno."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"No space left on device: .*a\.npy"):
+            save_array(tmp_path / "a.npy", np.zeros(100_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

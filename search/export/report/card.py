@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from latency.graph import Shape
 from search.config import StudyConfig
 from search.data.pairs import PairMeta, default_encoding
 from search.export.conversion.metadata import About
@@ -26,9 +27,9 @@ def model_card(
         f"# {task.title}: {source.origin} of study {config.name}",
         f"Architecture `{label(source.architecture)}` ({source.architecture.digest}).",
         "## Input and output",
-        f"- `{INPUT}`: float32 [1, {', '.join(map(str, task.input_shape))}]: {task.input_note}. "
+        f"- `{INPUT}`: float32 {_shapes(v.variant.input_shape for v in files)}: {task.input_note}. "
         f"Encoding `{encoding}`{f' ({note})' if note else ''}.",
-        f"- `{OUTPUT}`: float32 [1, {', '.join(map(str, task.output_shape))}]: {task.output_note}.",
+        f"- `{OUTPUT}`: float32 {_shapes(v.output_shape[1:] for v in files)}: {task.output_note}.",
         "## Quality",
         f"- Data: {data.dataset}. **Not comparable with PSNR on the challenge's data.**",
         f"- {source.psnr_db:.2f} dB on the validation set after {source.steps} training steps "
@@ -78,6 +79,11 @@ def about(config: StudyConfig, source: Trained, *, held_out: PairMeta) -> About:
         input_note=f"{task.input_note}: {_encoding_note(encoding, held_out) or encoding}",
         output_note=task.output_note,
     )
+
+
+def _shapes(shapes: Iterable[Shape]) -> str:
+    """Of tensors, each once; `shapes`: without the batch."""
+    return " or ".join(f"[1, {', '.join(map(str, shape))}]" for shape in dict.fromkeys(shapes))
 
 
 def _encoding_note(encoding: str, data: PairMeta) -> str:

@@ -85,6 +85,8 @@ def _facts(
     config: StudyConfig, source: Trained, files: Sequence[Verification], origins: dict[str, Any]
 ) -> tuple[tuple[str, str], ...]:
     images = origins["data"]["images"]
+    numbers = {_size(f): f.images for f in files}
+    frames = [f"{_count(number, 'full frame')} of {size}" for size, number in numbers.items()]
     return (
         ("Task", config.task_facts.title),
         ("Network", f"{label(source.architecture)} ({source.architecture.digest})"),
@@ -92,8 +94,7 @@ def _facts(
         ("Data", origins["data"]["dataset"]),
         (
             "Verified on",
-            f"{_count(files[0].images, 'full frame')} of {_count(images, 'validation image')}"
-            " that training never saw",
+            f"{', '.join(frames)}, of {_count(images, 'validation image')} that training never saw",
         ),
         ("Device", f"{config.device}, GPU; run times are predicted, not measured"),
     )
@@ -135,7 +136,7 @@ def _quality(files: Sequence[Verification]) -> Section:
     keras = tuple(
         f"Keras itself, in fp32 on frames of {size}: {f.keras_psnr_db:.4f} dB, "
         f"SSIM {f.keras_ssim:.5f}."
-        for size, f in {_shape(f.output_shape[1:3]): f for f in files}.items()
+        for size, f in {_size(f): f for f in files}.items()
     )
     table = Table(
         "Every file run by LiteRT, on one frame after the other. Errors are against Keras, of "
@@ -240,6 +241,12 @@ def _rebuild(origins: dict[str, Any]) -> Section:
         ),
         (Table("What it was made of.", ("what", "which"), rows),),
     )
+
+
+def _size(found: Verification) -> str:
+    """Of the picture, as `--resolution` has it: width x height."""
+    height, width = found.output_shape[1:3]
+    return f"{width}x{height}"
 
 
 def _shape(sides: Sequence[int]) -> str:

@@ -14,8 +14,8 @@ from search.errors import UserError
 from search.export.record import StoredBundle, StoredFile, graph_of
 from search.networks import Candidate, candidate
 
-from .bounds import BOUNDS
-from .check import Checked, CheckPicture, read_check
+from .bounds import BOUNDS, too_far
+from .check import CHECK, Checked, CheckPicture, read_check
 from .delegation import checked_ops, unsound_ops
 
 TOLERANCE_DB = 0.02
@@ -65,7 +65,7 @@ class Again:
 
     @cached_property
     def _picture(self) -> CheckPicture:
-        return read_check(self.bundle.directory)
+        return read_check(self.bundle.directory, self.bundle.contents.get(CHECK))
 
     def others(self) -> list[Finding]:
         """Of all files but the networks: those that are not as they were written, then the rest."""
@@ -152,14 +152,9 @@ def verify_again(bundle: StoredBundle) -> list[Finding]:
 
 
 def _picture_problems(file: StoredFile, checked: Checked) -> list[str]:
-    bound = BOUNDS[file.variant.precision]
     if not math.isfinite(checked.max_error):
         return ["the output is not finite"]
-    problems = []
-    if bound.max_error is not None and checked.max_error > bound.max_error:
-        problems.append(
-            f"differs from Keras by {checked.max_error:.2g}, more than {bound.max_error:g}"
-        )
+    problems = too_far(file.variant.precision, checked.max_error)
     recorded = file.check_psnr_db
     if recorded is not None and abs(checked.psnr_db - recorded) > TOLERANCE_DB:
         problems.append(

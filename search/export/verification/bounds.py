@@ -32,3 +32,11 @@ BOUNDS: Mapping[Precision, Bound] = {
     "int8": Bound(1.0, None, False, "8 bits throughout, with ranges that were only observed"),
     "int8_qat": Bound(0.3, None, False, "8 bits throughout, which the network was trained for"),
 }
+
+
+def too_far(precision: Precision, max_error: float) -> list[str]:
+    """Why a file of `precision` that is off by `max_error` somewhere fails; not-a-number does."""
+    bound = BOUNDS[precision].max_error
+    if bound is None or max_error <= bound:
+        return []
+    return [f"differs from Keras by {max_error:.2g}, more than {bound:g}"]

@@ -33,8 +33,9 @@ _LEVELS = 65535
 
 @dataclass(frozen=True)
 class Checked:
-    """What a file made of the check picture: `max_error` against Keras's picture, in [0, 1]; PSNRs
-    against the target, `keras_psnr_db` of Keras's picture."""
+    """What a file made of the check picture: `max_error` against Keras's picture, in [0, 1], NaN
+    where any value of the frame is not finite; PSNRs against the target, `keras_psnr_db` of Keras's
+    picture."""
 
     max_error: float
     psnr_db: float
@@ -70,7 +71,9 @@ class CheckPicture:
         picture = np.clip(output[0, :height, :width], 0, 1)
         target = self.target[None].astype(np.float32) / 255
         found, wanted = (float(psnr_db(target, one[None])[0]) for one in (picture, keras))
-        return Checked(float(np.abs(picture - keras).max()), found, wanted)
+        # Anywhere in the frame: clipping makes a number of infinity.
+        finite = bool(np.isfinite(output).all())
+        return Checked(float(np.abs(picture - keras).max()) if finite else math.nan, found, wanted)
 
     def write(self, directory: Path) -> str:
         """To a bundle; the SHA-256 of the file."""
@@ -103,11 +106,11 @@ def make_check(
     return CheckPicture(given, target, keras)
 
 
-def read_check(directory: Path) -> CheckPicture:
-    """Of a bundle. Raises UserError where there is none or it is damaged."""
+def read_check(directory: Path, sha256: str | None = None) -> CheckPicture:
+    """Of a bundle. Raises UserError where there is none, it is damaged or not that of `sha256`."""
     path = directory / CHECK
     try:
-        arrays = read_arrays(path)
+        arrays = read_arrays(path, sha256)
         keras = {n.removeprefix("keras_"): a for n, a in arrays.items() if n.startswith("keras_")}
         return CheckPicture(arrays["input"], arrays["target"], keras)
     except OSError as error:

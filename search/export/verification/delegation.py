@@ -56,6 +56,6 @@ def unsound_ops(graph: Graph) -> list[str]:
     found += [
         f"input of batch {graph.tensors[i].shape[0]}"
         for i in graph.inputs
-        if graph.tensors[i].shape[0] != 1
+        if graph.tensors[i].shape and graph.tensors[i].shape[0] != 1
     ]
     return found

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from search.artifacts import save_array
 from search.data.pairs import Encoder, PairSource
 from search.tasks import Task
 
@@ -89,7 +90,7 @@ def make_reference(
     """One frame in `folder`."""
     picture = np.clip(np.asarray(model(frame, training=False)), 0, 1)
     reference = Reference(folder, number, quality(target, picture))
-    np.save(reference.input, frame)
-    np.save(reference.target, target)
-    np.save(reference.keras, picture)
+    save_array(reference.input, frame)
+    save_array(reference.target, target)
+    save_array(reference.keras, picture)
     return reference

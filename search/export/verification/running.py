@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from latency.litert.process import ask
+from search.artifacts import save_array
 from search.errors import UserError
 
 WORKER = "search.export.verification.worker"
@@ -38,7 +39,7 @@ def run_once(file: bytes, frame: np.ndarray, name: str) -> np.ndarray:
     """The same of one frame in memory."""
     with tempfile.TemporaryDirectory(prefix="lensnas-") as folder:
         given, made = Path(folder) / "input.npy", Path(folder) / "output.npy"
-        np.save(given, frame)
+        save_array(given, frame)
         run_file(file, [given], [made], name)
         output: np.ndarray = np.load(made)
     return output

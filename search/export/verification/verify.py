@@ -14,7 +14,7 @@ from latency import LatencyEstimate, LatencyOracle, read_tflite
 from latency.graph import Graph, Shape
 from search.export.variant import Variant
 
-from .bounds import BOUNDS
+from .bounds import BOUNDS, too_far
 from .check import Checked
 from .delegation import CheckedOp, checked_ops, unsound_ops
 from .quality import Quality, mean_quality, quality
@@ -45,7 +45,6 @@ class Verification:
     ssim: float
     keras_psnr_db: float
     keras_ssim: float
-    loss_to_fp32_db: float | None
     ops: tuple[CheckedOp, ...]
     kernels: int
     same_kernels: bool
@@ -54,6 +53,7 @@ class Verification:
     high_ms: float
     notes: tuple[str, ...]
     failures: tuple[str, ...] = ()
+    loss_to_fp32_db: float | None = None
     check: Checked | None = None
 
     @property
@@ -96,13 +96,12 @@ def verify(
     references: References,
     traced: Graph,
     oracle: LatencyOracle,
-    fp32: Verification | None = None,
 ) -> Verification:
     """Run `file` on the frames of `references` with LiteRT and compare, op by op and pixel by
     pixel.
 
-    `traced`: the graph that the search priced; `fp32`: the fp32 file of the same size. The pictures
-    stay beside the frames. Raises UserError for a file that LiteRT cannot run.
+    `traced`: the graph that the search priced. The pictures stay beside the frames. Raises
+    UserError for a file that LiteRT cannot run.
     """
     graph = read_tflite(file)
     frames = references.frames
@@ -124,7 +123,6 @@ def verify(
         ssim=pictures.quality.ssim,
         keras_psnr_db=keras.psnr_db,
         keras_ssim=keras.ssim,
-        loss_to_fp32_db=fp32.psnr_db - pictures.quality.psnr_db if fp32 else None,
         ops=checked_ops(graph, oracle.profile.gpu),
         kernels=len(latency.kernels),
         same_kernels=latency.launches == oracle.predict(traced).launches,
@@ -148,7 +146,9 @@ def failures_of(found: Verification) -> list[str]:
     failures = []
     if not found.finite:
         failures.append("the output is not finite")
-    failures += past_bound(found.variant, found.max_error, found.loss_db)
+    failures += too_far(found.variant.precision, found.max_error)
+    if not found.loss_db <= bound.loss_db:  # Not-a-number fails, too.
+        failures.append(f"loses {found.loss_db:.3f} dB, more than {bound.loss_db:g} dB")
     if bound.for_gpu:
         failures += [f"left to the CPU by the GPU delegate: {f}" for f in found.fallbacks]
         if not found.same_kernels:
@@ -156,15 +156,15 @@ def failures_of(found: Verification) -> list[str]:
     return failures
 
 
-def past_bound(variant: Variant, max_error: float, loss_db: float) -> list[str]:
-    """What is too large of an error and a loss against Keras; not-a-number is."""
-    bound = BOUNDS[variant.precision]
-    failures = []
-    if bound.max_error is not None and not max_error <= bound.max_error:
-        failures.append(f"differs from Keras by {max_error:.2g}, more than {bound.max_error:g}")
-    if not loss_db <= bound.loss_db:
-        failures.append(f"loses {loss_db:.3f} dB, more than {bound.loss_db:g} dB")
-    return failures
+def against_fp32(found: Sequence[Verification]) -> tuple[Verification, ...]:
+    """`found`, each with its loss to the fp32 file of its size, if that is one of them."""
+    fp32 = {v.variant.input_shape: v.psnr_db for v in found if v.variant.precision == "fp32"}
+    return tuple(
+        replace(v, loss_to_fp32_db=fp32[v.variant.input_shape] - v.psnr_db)
+        if v.variant.input_shape in fp32
+        else v
+        for v in found
+    )
 
 
 def _compared(frame: Reference, label: str) -> _Pictures:

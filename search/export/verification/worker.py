@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from search.artifacts import save_array
 from search.errors import UserError
 from search.export.conversion.signature import INPUT, OUTPUT, run_tflite
 from search.render.answer import answer
@@ -26,7 +27,7 @@ def _run(request: dict[str, Any]) -> dict[str, Any]:
     try:
         run = run_tflite(Path(request["model"]).read_bytes())
         for given, made in zip(request["inputs"], request["outputs"], strict=True):
-            np.save(made, run(np.load(given)))
+            save_array(Path(made), run(np.load(given)))
     except MemoryError:
         raise UserError("out of memory") from None
     except KeyError:

@@ -99,9 +99,11 @@ def test_a_record_of_the_first_format_is_read(bundle):
     assert found.content(found.file("fp16")) == (bundle / "model_fp16.tflite").read_bytes()
 
 
-def test_of_several_resolutions_the_tasks_is_the_one_unless_it_is_asked_for(tmp_path):
-    folder = make_bundle(tmp_path / "b", (16, 24), precisions=["fp32"], sizes=[(32, 48), (16, 24)])
-    found = read_bundle(folder)
+def test_of_several_resolutions_the_tasks_is_the_one_unless_it_is_asked_for(of_two_sizes, tmp_path):
+    bundle = shutil.copytree(of_two_sizes, tmp_path / "bundle")
+    own, larger, *_ = json.loads((bundle / RECORD).read_text())["files"]
+    changed(bundle, files=[larger, own])
+    found = read_bundle(bundle)
     assert list(found.files) == ["model_fp32_48x32.tflite", "model_fp32.tflite"]
     assert found.file() == found.file("fp32") == found.files["model_fp32.tflite"]
     assert found.task_files == [found.file()]

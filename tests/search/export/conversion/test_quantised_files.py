@@ -241,6 +241,7 @@ def test_the_smallest_published_network_is_no_larger_than_published():
         ("0x64", "write WIDTHxHEIGHT"),
         ("1920x1081", "needs a height that is a multiple of 4: 1080 or 1084"),
         ("2x64", "needs a width that is a multiple of 4: 4"),
+        ("8x64", "no side may be shorter than 11"),
         ("99999x64", "no side may be longer than 16384"),
     ],
 )

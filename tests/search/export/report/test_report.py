@@ -6,7 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from bundles import make_bundle
 from PIL import Image
 
 from search.export.record import RECORD
@@ -18,10 +17,9 @@ from search.export.verification.quality import Quality
 from search.export.verification.reference import Reference, References
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bundles") / "made"
-    return make_bundle(folder, (16, 24), sizes=[(16, 24), (32, 48)])
+@pytest.fixture
+def bundle(of_two_sizes):
+    return of_two_sizes
 
 
 def rows(markdown, first):
@@ -44,6 +42,12 @@ def test_every_number_of_the_record_stands_in_both(bundle):
         "model_fp32.tflite", "model_fp32_48x32.tflite", "model_fp16.tflite",
         "model_fp16_48x32.tflite",
     ]  # fmt: skip
+    assert "Verified on: 1 full frame of 48x32, 1 full frame of 96x64, of 2 validation images" in (
+        markdown
+    )
+    card = (bundle / "model_card.md").read_text()
+    assert "float32 [1, 16, 24, 4] or [1, 32, 48, 4]: packed" in card
+    assert "float32 [1, 32, 48, 3] or [1, 64, 96, 3]: RGB" in card
     for file in record["files"]:
         shown = [f"{file['psnr_db']:.4f}", f"{file['max_error']:.1e}", f"{file['mean_error']:.1e}",
                  f"{file['ssim']:.5f}", file["sha256"], f"{file['predicted_ms']:.2f}"]  # fmt: skip

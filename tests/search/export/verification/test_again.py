@@ -2,27 +2,24 @@
 
 import hashlib
 import json
+import math
 import shutil
 
 import numpy as np
 import pytest
 from bundles import make_bundle
 
+from search.data.pairs import encoder_for
 from search.errors import UserError
 from search.export.conversion.convert import convert
 from search.export.conversion.surgery import EditableFile
 from search.export.record import RECORD, read_bundle
 from search.export.verification.again import verify_again
-from search.export.verification.check import CHECK
+from search.export.verification.check import CHECK, read_check
 from search.networks import candidate, zoo_architecture
 from spaces.ops.keras_backend import Network
 
 FP32 = "model_fp32.tflite"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return make_bundle(tmp_path_factory.mktemp("bundles") / "made", (16, 24), sizes=[(32, 24)])
 
 
 @pytest.fixture(scope="module")
@@ -59,14 +56,15 @@ def put(folder, content):
     recorded(folder, sha256=hashlib.sha256(content).hexdigest())
 
 
-def test_every_file_of_every_resolution_is_run(made):
-    found = lines(made)
-    assert [line.split(":")[0] for line in found[:2]] == [
-        "model_fp32_24x32.tflite", "model_fp16_24x32.tflite",
+def test_every_file_of_every_resolution_is_run(of_two_sizes):
+    found = lines(of_two_sizes)
+    assert [line.split(":")[0] for line in found[:4]] == [
+        "model_fp32.tflite", "model_fp32_48x32.tflite", "model_fp16.tflite",
+        "model_fp16_48x32.tflite",
     ]  # fmt: skip
-    assert all("ops on the GPU, predicted " in line for line in found[:2])
+    assert all("ops on the GPU, predicted " in line for line in found[:4])
     assert found[-1].endswith("other files: as they were written")
-    assert not problems(made)
+    assert not problems(of_two_sizes)
 
 
 def test_what_is_missing_or_was_changed_is_named(bundle):
@@ -112,6 +110,25 @@ def test_another_network_of_the_same_shape_is_noticed(bundle):
 def test_a_network_that_gives_no_numbers_is_noticed(bundle):
     put(bundle, convert(random_weights(7, np.nan), (16, 24, 4)))
     assert problems(bundle)[FP32] == ("the output is not finite",)
+
+
+def test_infinity_is_no_number(plain):
+    """Clipped to white it would pass for a picture."""
+
+    def network(ops, x):
+        bright = ops.scale(ops.scale(x, 1e30), 1e30)
+        return ops.depth_to_space(ops.concat([bright, bright, bright]), 2)
+
+    bundle = read_bundle(plain)
+    (file,) = bundle.files.values()
+    content = convert(Network(network, 4), file.variant.input_shape)
+    encode = encoder_for(bundle.sensor, bundle.encoding)
+    assert math.isnan(read_check(plain).check(content, file.variant, encode).max_error)
+
+
+def test_a_check_picture_of_wrong_shapes_is_not_run(bundle):
+    np.savez(bundle / CHECK, input=np.zeros(()), target=np.zeros(()), keras_16x24=np.zeros(3))
+    assert "check.npz is damaged: its SHA-256 is not" in problems(bundle)[FP32][0]
 
 
 def test_other_ops_and_another_resolution_are_noticed(bundle):

@@ -12,7 +12,7 @@ from search.export.conversion.convert import convert
 from search.export.variant import Variant
 from search.export.verification.delegation import unsound_ops
 from search.export.verification.reference import References, make_reference
-from search.export.verification.verify import verify
+from search.export.verification.verify import against_fp32, verify
 from spaces.ops.keras_backend import Network
 
 ORACLE = LatencyOracle("snapdragon-8-gen-1")
@@ -32,14 +32,14 @@ def frame() -> np.ndarray:
 def checked(model, frame, tmp_path):
     """Verifies a file of the model, against Keras's picture of one frame."""
 
-    def check(file, precision="fp32", own=model, target=None, traced=None, fp32=None):
+    def check(file, precision="fp32", own=model, target=None, traced=None):
         folder = tmp_path / f"frames{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
         if target is None:
             target = _noisy(np.clip(own(frame).numpy(), 0, 1))
         references = References((make_reference(own, frame, target, folder),))
         traced = traced or SPACE.trace(ARCHITECTURE, *SHAPE[:2])
-        return verify(Variant(precision, SHAPE), file, references, traced, ORACLE, fp32)
+        return verify(Variant(precision, SHAPE), file, references, traced, ORACLE)
 
     return check
 
@@ -57,6 +57,15 @@ def test_a_sound_export_passes(model, checked, precision):
     assert found.delegated
     assert found.low_ms < found.predicted_ms < found.high_ms
     assert found.kernels == len(ORACLE.predict(SPACE.trace(ARCHITECTURE, *SHAPE[:2])).kernels)
+
+
+def test_losses_to_fp32_are_those_to_the_file_of_that_size_in_any_order(model, checked):
+    found = [checked(convert(model, SHAPE, p), p) for p in ("fp16", "fp32")]
+    elsewhere = replace(found[0], variant=Variant("fp16", (32, 48, 4), at_task_size=False))
+    fp16, fp32, other = against_fp32([*found, elsewhere])
+    assert fp16.loss_to_fp32_db == found[1].psnr_db - found[0].psnr_db != 0
+    assert fp32.loss_to_fp32_db == 0
+    assert other.loss_to_fp32_db is None
 
 
 def test_other_weights_are_noticed(model, checked):
@@ -117,3 +126,4 @@ def test_dynamic_batches_and_variables_are_unsound():
         "input of batch -1",
     ]
     assert unsound_ops(replace(graph, tensors=(Tensor((1, 8, 8, 4)),) * 2, ops=())) == []
+    assert unsound_ops(replace(graph, tensors=(Tensor(()), Tensor((1, 8))), ops=())) == []
