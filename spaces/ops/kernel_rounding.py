@@ -24,6 +24,9 @@ _SMALLEST = 1e-6
 _DAMPING = 1e-3
 """Of the mean second moment, added to each: how far weights may move where inputs say little."""
 
+_ENOUGH_PIXELS = 64
+"""Of a crop's side, to know what a kernel sees."""
+
 Doubles = npt.NDArray[np.float64]
 
 
@@ -52,9 +55,10 @@ def seen_by_kernel(layer: keras.layers.Layer, x: Any) -> Any:
     known = isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D)
     if not known or isinstance(layer, keras.layers.Conv2DTranspose) or not layer.use_bias:
         return None
-    window, strides, rates = (
-        [1, *sides, 1] for sides in (layer.kernel_size, layer.strides, layer.dilation_rate)
-    )
+    # Of large crops every n-th place is enough, and takes the memory of small ones.
+    apart = max(1, max(x.shape[1:3]) // _ENOUGH_PIXELS)
+    strides = [1, *(stride * apart for stride in layer.strides), 1]
+    window, rates = [1, *layer.kernel_size, 1], [1, *layer.dilation_rate, 1]
     seen = tf.image.extract_patches(x, window, strides, rates, layer.padding.upper())
     groups = x.shape[-1] if isinstance(layer, keras.layers.DepthwiseConv2D) else 1
     seen = tf.transpose(tf.reshape(seen, (-1, seen.shape[-1] // groups, groups)), (2, 0, 1))

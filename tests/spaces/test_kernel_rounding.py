@@ -58,6 +58,14 @@ def test_what_is_transposed_or_has_no_bias_is_left_alone():
         assert seen_by_kernel(layer, x) is None
 
 
+def test_large_crops_are_seen_in_places():
+    layer, x = LAYERS["conv"](), smooth()
+    layer(x)
+    large = tf.image.resize(x, (144, 144))
+    found, whole = seen_by_kernel(layer, large), seen_by_kernel(layer, x)
+    np.testing.assert_allclose(found, whole, atol=0.1)
+
+
 def test_a_dead_input_is_no_trouble():
     layer = keras.layers.Conv2D(4, 3)
     x = np.zeros((1, 8, 8, 2), np.float32)
