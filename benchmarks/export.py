@@ -1,6 +1,6 @@
 """What an export of each precision weighs, loses and takes: `python benchmarks/export.py`.
 
-Trains the published MiAlgo and the best network of docs/benchmarks.md on the sample data, as
+Trains the published MiAlgo and a network like the best of docs/benchmarks.md on the sample data, as
 studies/isp_against_zoo.yaml does, and runs their files with LiteRT on all validation images. The
 time is of one conversion of a network of a hundred ops, wall clock: on a quiet machine only.
 """
@@ -44,7 +44,7 @@ BEST = Architecture.of(
         "global_path": "linear",
     },
 )  # fmt: skip
-"""An hourglass behind a strided stem, in size and run time the winner of that study."""
+"""An hourglass behind a strided stem, built as the winner of that study is described."""
 
 
 def main() -> None:

@@ -49,8 +49,7 @@ def gamma(ops: Any, x: Any, exponent: float = 1 / 2.2) -> Any:
 
 def tone_curve(ops: Any, x: Any) -> Any:
     """3 x**2 - 2 x**3: an S over 0..1, as in JMU-CVLab's released file."""
-    square = ops.scale(ops.multiply(x, x), 3.0)
-    return ops.subtract(square, ops.scale(ops.power(x, 3.0), 2.0))
+    return ops.tone_curve(x)
 
 
 def undo_gamma(y: Array) -> Array:

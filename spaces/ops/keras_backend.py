@@ -212,6 +212,11 @@ class KerasOps:
         """See `Ops.power`."""
         return keras.ops.power(x, exponent)
 
+    def tone_curve(self, x: Any) -> Any:
+        """See `Ops.tone_curve`."""
+        square = self.scale(self.multiply(x, x), 3.0)
+        return self.subtract(square, self.scale(self.power(x, 3.0), 2.0))
+
     def clip(self, x: Any) -> Any:
         """See `Ops.clip`: MINIMUM and RELU in a file, which every runtime knows."""
         return keras.ops.clip(x, 0.0, 1.0)

@@ -132,6 +132,10 @@ class Ops(Protocol[T]):
         """`x ** exponent` of a non-negative `x`."""
         ...
 
+    def tone_curve(self, x: T) -> T:
+        """`3 x**2 - 2 x**3`: an S over 0..1."""
+        ...
+
     def clip(self, x: T) -> T:
         """`x` cut to [0, 1]."""
         ...

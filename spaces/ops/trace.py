@@ -213,6 +213,11 @@ class TraceOps:
     def _with_constant(self, kind: str, x: int, constant: Shape) -> int:
         return self.emit(kind, (x,), self.tensors[x], (constant,))
 
+    def tone_curve(self, x: int) -> int:
+        """See `Ops.tone_curve`."""
+        square = self.scale(self.multiply(x, x), 3.0)
+        return self.subtract(square, self.scale(self.power(x, 3.0), 2.0))
+
     def clip(self, x: int) -> int:
         """See `Ops.clip`."""
         return self.activation(self._with_constant("MINIMUM", x, ()), "relu")

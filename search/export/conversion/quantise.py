@@ -19,8 +19,8 @@ from spaces.ops.keras_backend import Network
 _BATCH = 8
 """Crops that are calibrated on at a time."""
 
-_RATE_SHARE = 0.1
-"""Of the recipe's learning rate: the network is trained already."""
+_RATE_SHARE = 0.25
+"""Of the recipe's learning rate: the network is trained already (docs/experiments.md)."""
 
 
 def quantised_networks(
@@ -75,7 +75,9 @@ def _quantised(
     crops, _ = plain_crops(config.training, seen, how.images, seed=config.seed)
     keras.utils.set_random_seed(config.seed)
     network = QuantisedNetwork(model)
-    network.calibrate([crops[i : i + _BATCH] for i in range(0, len(crops), _BATCH)])
+    batches = [crops[i : i + _BATCH] for i in range(0, len(crops), _BATCH)]
+    network.calibrate(batches)
+    network.fit_kernels(batches)
     if precision == "int8_qat":
         try:
             train(network, fine_tuning(config.training, how.steps), seen, seed=config.seed)
