@@ -17,7 +17,10 @@ DEFAULT_PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 """What a phone's GPU runs; integers are for CPUs and NPUs, and cost quality."""
 
 INTEGER: frozenset[Precision] = frozenset({"int8", "int8_qat"})
-"""Those that compute in 8 bits, and need data to be made."""
+"""Those that compute in 8 bits."""
+
+EIGHT_BITS: frozenset[Precision] = INTEGER | {"dynamic"}
+"""Those with weights of 8 bits, which are rounded to what networks see: they need data."""
 
 
 @dataclass(frozen=True)

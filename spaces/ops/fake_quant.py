@@ -93,6 +93,10 @@ class QuantisedNetwork(Network):
         for layer, moments in zip(layers, zip(*batched, strict=True), strict=True):
             fit_kernel(layer, np.mean(moments, axis=0))
 
+    def in_floats(self) -> Network:
+        """The network that computes in floats with these kernels; its layers are this one's."""
+        return Network(self.network, self.input_channels, parts=self.parts)
+
     def call(self, inputs: Any, with_taps: bool = False) -> Any:
         """Run the network in 8 bits."""
         output, taps = self._run(inputs)

@@ -25,8 +25,8 @@ def convert(model: Network, input_shape: ImageShape, precision: Precision = "fp3
 
     Its ops stand in the order of the network function; it holds nothing that only the converter
     needed. Re-parameterised convolutions are merged. "fp16" stores the weights as float16, where
-    computation stays the delegate's choice; "dynamic" stores them in 8 bits. The 8-bit files,
-    which take and give floats all the same, are made of a `QuantisedNetwork`.
+    computation stays the delegate's choice; "dynamic" stores them in 8 bits. Files that
+    compute in 8 bits, and take and give floats all the same, are made of a `QuantisedNetwork`.
     Raises UserError for an unknown precision.
     """
     if precision not in PRECISIONS:

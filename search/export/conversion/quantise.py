@@ -1,4 +1,4 @@
-"""The networks that 8-bit files are made of: calibrated, and trained on in 8-bit arithmetic."""
+"""The networks that 8-bit files are made of: rounded to what they see, and trained on like that."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import keras
 
 from search.config import StudyConfig
 from search.errors import UserError
-from search.export.variant import INTEGER, Precision, Quantisation
+from search.export.variant import EIGHT_BITS, Precision, Quantisation
 from search.study.data import open_pairs, prepare_data
 from search.training.data import TrainingData, plain_crops, training_data
 from search.training.loop import TrainingDivergedError, train
@@ -28,13 +28,13 @@ def quantised_networks(
     config: StudyConfig,
     precisions: Sequence[Precision],
     how: Quantisation,
-) -> dict[Precision, QuantisedNetwork]:
-    """What the files of those `precisions` that compute in 8 bits are made of.
+) -> dict[Precision, Network]:
+    """What the files of those `precisions` that have 8 bits are made of.
 
     `model`, trained by the study of `config`, is not changed. Equal arguments make equal networks.
     Raises UserError where there is no data, or the training diverges.
     """
-    wanted = [precision for precision in precisions if precision in INTEGER]
+    wanted = [precision for precision in precisions if precision in EIGHT_BITS]
     if not wanted:
         return {}
     data = prepare_data(config)
@@ -71,13 +71,15 @@ def fine_tuning(recipe: Recipe, steps: int) -> Recipe:
 
 def _quantised(
     model: Network, config: StudyConfig, seen: TrainingData, precision: Precision, how: Quantisation
-) -> QuantisedNetwork:
+) -> Network:
     crops, _ = plain_crops(config.training, seen, how.images, seed=config.seed)
     keras.utils.set_random_seed(config.seed)
     network = QuantisedNetwork(model)
     batches = [crops[i : i + _BATCH] for i in range(0, len(crops), _BATCH)]
     network.calibrate(batches)
     network.fit_kernels(batches)
+    if precision == "dynamic":
+        return network.in_floats()
     if precision == "int8_qat":
         try:
             train(network, fine_tuning(config.training, how.steps), seen, seed=config.seed)

@@ -8,6 +8,7 @@ import flatbuffers
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from bundles import random_network
 from tiny_study import tiny_study
 
@@ -259,6 +260,15 @@ def test_resolutions_are_those_of_the_picture():
     ]
 
 
+def integers_of(file):
+    """The kernel of MiAlgo's second convolution, the first that is large enough to be rounded."""
+    reader = Interpreter(model_content=file)
+    reader.allocate_tensors()
+    kernels = [d for d in reader.get_tensor_details() if list(d["shape"]) == [12, 3, 3, 12]]
+    assert kernels[0]["dtype"] == np.int8
+    return reader.get_tensor(kernels[0]["index"])
+
+
 def test_training_in_8_bits_wins_back_what_rounding_lost(data_root):
     config = parse_config(
         tiny_study("tiny", {"training": {"steps": 150, "batch": 4, "learning_rate": 2e-3}})
@@ -273,12 +283,17 @@ def test_training_in_8_bits_wins_back_what_rounding_lost(data_root):
     train(model, config.training, data, seed=0)
     before = [weight.copy() for weight in model.get_weights()]
     made = quantised_networks(model, config, PRECISIONS, Quantisation(images=16, steps=150))
-    assert list(made) == ["int8", "int8_qat"]
+    assert list(made) == ["dynamic", "int8", "int8_qat"]
 
     def psnr(network):
         return evaluate(lambda x: network(x, training=False), data.validation)[0].mean()
 
     assert psnr(made["int8_qat"]) > psnr(made["int8"]) + 0.1
+    # The converter rounds nothing again: what was fitted for integers is in both files.
+    of_floats, of_integers = (
+        integers_of(convert(made[name], OWN, name)) for name in ("dynamic", "int8")
+    )
+    np.testing.assert_array_equal(of_floats, of_integers)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
