@@ -11,7 +11,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check -c constraints.txt
 .PHONY: help study install test lint format clean
 
 help:
-	@echo "make study   install, prepare sample data, search, report and export (about 10 minutes)"
+	@echo "make study   install, prepare sample data, search, report and export (about 5 minutes)"
 	@echo "make test    the test suite"
 	@echo "make lint    ruff, mypy and the import rules"
 	@echo "make format  rewrite the code in the project's format"

@@ -274,5 +274,5 @@ def _against(best: LeaderRow, rival: LeaderRow) -> str:
     return (
         f"The best published system trained on the same data with the same budget, {rival.name}: "
         f"{_psnr_and_runtime(rival)}, score {score_text(rival.log2_score)}. Against it: "
-        f"{gain_db:+.2f} dB{within} at {ratio:.2g} times its predicted run time."
+        f"{gain_db:+.2f} dB{within} at {ratio:.3g} times its predicted run time."
     )
