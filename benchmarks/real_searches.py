@@ -8,23 +8,33 @@ what was trained is not trained again, so it may be stopped at any time. `compar
 trials and CPU-seconds each needed to reach the best score that random search has after all of its
 own, in the median of the repetitions, and what each had found after fewer.
 
+`answer` trains for algorithms of other packages, which `peers/on_real_training.py` runs.
+
 CPU-seconds are those of the trainings, rungs and evaluations included; the driver's are not.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import sys
+import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from search_efficiency import EARLY_RUNGS, Study, Trained, best_scores, needed, quartiles
+from search_efficiency import EARLY_RUNGS, Study, Trained, best_scores, needed, quartiles, read
+from trainings import train_all
 
 from search.config import StudyConfig, load_config
+from search.study.data import prepare_data
 from search.study.driver import run_study
+from search.study.estimate import infeasible_reason
+from search.study.job import Failed, Job
 from search.study.observer import Silent
+from search.study.pool import LocalPool
 from search.study.results import StudyResults, read_results
 from search.study.storage import load_study
 
@@ -83,8 +93,38 @@ def _trained(results: StudyResults) -> tuple[Trained, ...]:
     return tuple(found)
 
 
+def answer(options: argparse.Namespace) -> None:
+    """Print the space's choices, then for each line of choices [PSNR in dB, ms, CPU-seconds]: PSNR
+    null where they may not be trained or their training failed."""
+    config = config_of(options, "random", options.repetition)
+    space, context, data = config.search_space(), config.sampling_context(), prepare_data(config)
+    _say([[c.name, c.values, {n: list(v) for n, v in c.when.items()}] for c in space.choices])
+    with tempfile.TemporaryDirectory() as folder, LocalPool(1) as pool:
+        for number, line in enumerate(sys.stdin):
+            architecture = space.architecture(json.loads(line))
+            known = context.estimate(architecture)
+            if infeasible_reason(known, config.objective.max_runtime_ms):
+                _say([None, known.runtime_ms, 0])
+                continue
+            job = Job(
+                str(number), architecture, config.training, data, config.seed,
+                Path(folder) / str(number),
+            )  # fmt: skip
+            ((_, outcome),) = train_all(pool, [job])
+            if isinstance(outcome, Failed):
+                _say([None, known.runtime_ms, 0])
+            else:
+                _say([outcome.psnr_db, known.runtime_ms, outcome.seconds["cpu"]])
+
+
+def _say(document: Any) -> None:
+    print(json.dumps(document), flush=True)
+
+
 def compare(options: argparse.Namespace) -> None:
     found = {method: studies_of(options, method) for method in options.methods}
+    for study in read(options.folder / "peers.jsonl"):
+        found.setdefault(study.method, []).append(study)
     target = float(np.median([best_scores(study)[-1] for study in found["random"]]))
     print(f"{target:.2f} is log2 of random search's best after {options.trials}, in the median")
     points = [options.trials // 6, options.trials // 4, options.trials // 2]
@@ -111,13 +151,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True)
-    for call in (run, compare):
+    for call in (run, compare, answer):
         command = commands.add_parser(call.__name__)
         command.add_argument("folder", type=Path)
         command.add_argument("--repetitions", type=int, default=3)
         command.add_argument("--trials", type=int, default=60, help="of random search")
         command.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
         command.add_argument("--workers", type=int, default=2)
+        command.add_argument("--repetition", type=int, default=0, help="of `answer`")
         command.set_defaults(call=call)
     options = parser.parse_args()
     options.call(options)

@@ -17,12 +17,16 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 MOST_ASKED = 5000
 """Proposals of a study, repeated ones included, after which a method is given up."""
+
+
+Choices = Sequence[tuple[str, list[Any], Mapping[str, list[Any]]]]
+"""Of a space: name, values, and the values of other choices with which there is such a choice."""
 
 
 class FinishedError(BaseException):
@@ -51,11 +55,7 @@ class Study:
 
     def entry(self, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """The architecture of a configuration, which may hold more than the architecture has."""
-        made: dict[str, Any] = {}
-        for name, values, when in self._every_choice:
-            if all(made.get(other) in allowed for other, allowed in when.items()):
-                made[name] = config.get(name, values[0])
-        key = json.dumps(made, sort_keys=True)
+        key = json.dumps(made_of(self._every_choice, config), sort_keys=True)
         return key, self._known[key]
 
     def psnr_and_runtime(self, config: Mapping[str, Any]) -> tuple[float, float]:
@@ -86,6 +86,15 @@ class Study:
             self.results.append([psnr_db, round(entry["runtime_ms"], 4), round(cpu_s, 2)])
         if len(self.results) >= self.trials or self._asked >= MOST_ASKED:
             raise FinishedError
+
+
+def made_of(every_choice: Choices, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The choices of an architecture: those of a configuration that there are."""
+    made: dict[str, Any] = {}
+    for name, values, when in every_choice:
+        if all(made.get(other) in allowed for other, allowed in when.items()):
+            made[name] = config.get(name, values[0])
+    return made
 
 
 def score(psnr_db: float, runtime_ms: float) -> float:

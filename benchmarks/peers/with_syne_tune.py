@@ -121,15 +121,16 @@ def _in_rungs(study: Study, seed: int, scheduler: Any, measures: Measures) -> No
                 break
 
 
-main(
-    {
-        ("Syne Tune REA", "score"): single(REA, population_size=POPULATION, sample_size=TOURNAMENT),
-        ("Syne Tune CQR", "score"): single(CQR),
-        ("Syne Tune KDE (TPE)", "score"): single(TPE),
-        ("Syne Tune ASHA", "score"): asha,
-        ("Syne Tune MO-REA", "pareto"): mo_rea,
-        ("Syne Tune MOASHA", "pareto"): moasha,
-        ("Syne Tune BoTorch", "score"): single(BOTorch),
-        ("Syne Tune EHVI", "pareto"): ehvi,
-    }
-)
+METHODS: dict[tuple[str, str], Method] = {
+    ("Syne Tune REA", "score"): single(REA, population_size=POPULATION, sample_size=TOURNAMENT),
+    ("Syne Tune CQR", "score"): single(CQR),
+    ("Syne Tune KDE (TPE)", "score"): single(TPE),
+    ("Syne Tune ASHA", "score"): asha,
+    ("Syne Tune MO-REA", "pareto"): mo_rea,
+    ("Syne Tune MOASHA", "pareto"): moasha,
+    ("Syne Tune BoTorch", "score"): single(BOTorch),
+    ("Syne Tune EHVI", "pareto"): ehvi,
+}
+
+if __name__ == "__main__":
+    main(METHODS)

@@ -25,6 +25,9 @@ DRAWN, NEW_PER_TRIAL = 1000, 3
 replaces. Of a small space they should be nearly all."""
 FIRST_DRAWN = 300
 """Among which the random ones of the start are."""
+COMPARED = 5
+"""Of those, drawn for each of the first trials: it gets the one that differs most from those
+before. More would leave less to chance than a start needs."""
 MOST_TRIED = 5_000
 """Random architectures that are priced in search of one that may be trained: seconds."""
 PARENTS = 8
@@ -35,7 +38,8 @@ class LatencyAwareSampler(ProposingSampler):
     """Proposes what promises most: expected improvement of the score, or, with two objectives
     (PSNR, run time), of the hypervolume.
 
-    The first `startup` trials are random among what may be trained. After them a Gaussian process
+    The first `startup` trials are random among what may be trained, their choices spread: what
+    none of them has is never believed in later. After them a Gaussian process
     (`surrogate`) is fitted to the PSNR of the trained, and a pool is ranked: random
     architectures, and mutations and crossovers of the best. Running trials count as observed at
     the mean that is expected of them, so that workers do not all train the same. Pruned trials
@@ -66,9 +70,20 @@ class LatencyAwareSampler(ProposingSampler):
         while count <= MOST_TRIED:
             pool = self._new(self._context.drawn(range(count)))
             if pool:
-                return pool[int(self._rng.integers(len(pool)))]
+                some = self._rng.permutation(len(pool))[:COMPARED]
+                return min((pool[i] for i in some), key=self._in_common)
             count *= 2
         return None
+
+    def _in_common(self, priced: Priced) -> float:
+        """How many trials had a choice of this architecture, in the mean over its choices."""
+        history, space = self._context.history, self._context.space
+        had = [o.priced.architecture.choices for o in history.observations]
+        had += [running.architecture.choices for running in history.running]
+        left_open = {choice.name for choice in space.choices if len(choice.values) > 1}
+        mine = [item for item in priced.architecture.choices.items() if item[0] in left_open]
+        shared = sum(other.get(name) == value for other in had for name, value in mine)
+        return shared / max(len(mine), 1)
 
     def _most_promising(self, observations: list[Observation], several: bool) -> Priced | None:
         first = NEW_PER_TRIAL * len(observations)

@@ -146,3 +146,24 @@ def test_a_space_of_which_nothing_may_be_trained_is_drawn_from_as_it_is(monkeypa
     _, architecture = ask(study, context, 0)
     assert context.price(architecture) is None
     assert not context.history.observations
+
+
+def test_the_first_trials_leave_out_few_values_of_a_choice():
+    """What none of them has cannot be told from what they have in common."""
+
+    def left_out(space, first):
+        return sum(
+            len(
+                set(choice.values)
+                - {priced.architecture.choices.get(choice.name) for priced in first}
+            )
+            for choice in space.choices
+        )
+
+    ours = by_chance = 0
+    for seed in range(6):
+        context, study = context_of(seed=seed), new_study()
+        first = [priced for priced, _ in searched(study, context, STARTUP)]
+        ours += left_out(context.space, first)
+        by_chance += left_out(context.space, context.drawn(range(100))[:STARTUP])
+    assert ours < 0.9 * by_chance
