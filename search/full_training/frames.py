@@ -20,7 +20,7 @@ from search.networks import Candidate
 from search.render.frame import Frame
 from search.render.tiling import Floats, Layout, layout, whole
 from search.training.evaluation import predict_images, predictor
-from search.training.ssim import WINDOW, ssim_of_channels
+from search.training.ssim import ssim_in_pieces
 from spaces.ops.keras_backend import Network
 
 Size = tuple[int, int]
@@ -32,7 +32,7 @@ TILE = 512
 HALVABLE = 64
 """A frame whose sides a network cannot halve is mirrored at its end up to a multiple of this."""
 BLOCK = 512
-"""Pixels a side that are compared at a time."""
+"""Rows that are compared at a time."""
 SAMPLE = 128
 """Sides of what is shown of an image, in pixels of the input, at most."""
 GRAPHS = 8
@@ -119,7 +119,7 @@ class WholeImages:
                 self._sample = _middles(output, target, side=SAMPLE * len(target) // len(stored))
             psnrs.append(_psnr_db(target, output))
             if with_ssim:
-                ssims.append(_ssim(target, output))
+                ssims.append(ssim_in_pieces(target, output))
         return np.array(psnrs), np.array(ssims)
 
     def output(self, stored: npt.NDArray[Any]) -> Floats:
@@ -193,27 +193,6 @@ def _psnr_db(target: npt.NDArray[np.uint8], output: Floats) -> float:
         error = output[rows] - _unit(target[rows])
         squares += float(np.sum(np.square(error, dtype=np.float64)))
     return float(psnr_db_of(squares / target.size))
-
-
-def _ssim(target: npt.NDArray[np.uint8], output: Floats) -> float:
-    """As `search.training.ssim`, some windows at a time."""
-    rows, columns = (list(_windows(side)) for side in target.shape[:2])
-    total = counted = 0.0
-    for y, high in rows:
-        for x, wide in columns:
-            block = slice(y, y + high + WINDOW - 1), slice(x, x + wide + WINDOW - 1)
-            found = ssim_of_channels(_unit(target[block])[None], output[block][None])[0]
-            total += high * wide * float(np.mean(found))
-            counted += high * wide
-    return total / counted
-
-
-def _windows(side: int) -> Iterator[tuple[int, int]]:
-    """Where blocks of SSIM's windows along a side begin, and how many each has."""
-    # One at least: an image that is too small is refused by SSIM itself.
-    windows = max(side - WINDOW + 1, 1)
-    for first in range(0, windows, BLOCK):
-        yield first, min(BLOCK, windows - first)
 
 
 def _unit(target: npt.NDArray[np.uint8]) -> Floats:

@@ -7,6 +7,7 @@ the oracle, and nothing is proposed that the study would refuse.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,19 +72,23 @@ class LatencyAwareSampler(ProposingSampler):
             pool = self._new(self._context.drawn(range(count)))
             if pool:
                 some = self._rng.permutation(len(pool))[:COMPARED]
-                return min((pool[i] for i in some), key=self._in_common)
+                return self._least_in_common([pool[i] for i in some])
             count *= 2
         return None
 
-    def _in_common(self, priced: Priced) -> float:
-        """How many trials had a choice of this architecture, in the mean over its choices."""
+    def _least_in_common(self, pool: list[Priced]) -> Priced:
+        """The one whose choices trials have had least, in the mean over its choices."""
         history, space = self._context.history, self._context.space
-        had = [o.priced.architecture.choices for o in history.observations]
-        had += [running.architecture.choices for running in history.running]
+        tried = [*(o.priced for o in history.observations), *history.running]
+        counts = Counter(item for p in tried for item in p.architecture.choices.items())
         left_open = {choice.name for choice in space.choices if len(choice.values) > 1}
-        mine = [item for item in priced.architecture.choices.items() if item[0] in left_open]
-        shared = sum(other.get(name) == value for other in had for name, value in mine)
-        return shared / max(len(mine), 1)
+
+        def in_common(priced: Priced) -> float:
+            items = priced.architecture.choices.items()
+            had = [counts[item] for item in items if item[0] in left_open]
+            return sum(had) / max(len(had), 1)
+
+        return min(pool, key=in_common)
 
     def _most_promising(self, observations: list[Observation], several: bool) -> Priced | None:
         first = NEW_PER_TRIAL * len(observations)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from search.errors import UserError
 
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
+BLOCK = 512
+"""Windows a side that `ssim_in_pieces` looks at together."""
 
 
 @tf.function
@@ -38,6 +41,34 @@ def ssim_of_channels(target: Any, prediction: Any) -> tuple[Any, Any]:
         for planes in (luminance * structure, structure)
     )
     return full, contrast
+
+
+def ssim_in_pieces(target: np.ndarray, picture: np.ndarray) -> float:
+    """What `ssim` gives for one image [H, W, C] of any size, in the memory of a piece.
+
+    `picture` in [0, 1], `target` too, or uint8. SSIM is a mean over windows; pieces overlap by a
+    window less one pixel, so that each window lies in one of them.
+    """
+    rows, columns = (list(_windows(side)) for side in target.shape[:2])
+    total = counted = 0.0
+    for y, high in rows:
+        for x, wide in columns:
+            block = slice(y, y + high + WINDOW - 1), slice(x, x + wide + WINDOW - 1)
+            wanted = target[block]
+            if wanted.dtype == np.uint8:
+                wanted = wanted.astype(np.float32) / np.float32(255)
+            found = ssim_of_channels(wanted[None], picture[block][None])[0]
+            total += high * wide * float(np.mean(found))
+            counted += high * wide
+    return total / counted
+
+
+def _windows(side: int) -> Iterator[tuple[int, int]]:
+    """Where pieces along a side begin, and how many windows each has."""
+    # One at least: an image that is too small is refused by SSIM itself.
+    windows = max(side - WINDOW + 1, 1)
+    for first in range(0, windows, BLOCK):
+        yield first, min(BLOCK, windows - first)
 
 
 def _planes(images: Any) -> Any:

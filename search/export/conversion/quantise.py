@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 
@@ -44,7 +44,13 @@ def quantised_networks(
         model.input_channels,
         encoding=config.training.encoding,
     )
-    return {precision: _quantised(model, config, seen, precision, how) for precision in wanted}
+    rounded = _rounded(model, config, seen, how.images)
+    make: dict[Precision, Callable[[], Network]] = {
+        "dynamic": rounded.in_floats,
+        "int8": lambda: rounded,
+        "int8_qat": lambda: _trained_on(rounded, model, config, seen, how.steps),
+    }
+    return {precision: make[precision]() for precision in wanted}
 
 
 def fine_tuning(recipe: Recipe, steps: int) -> Recipe:
@@ -69,20 +75,27 @@ def fine_tuning(recipe: Recipe, steps: int) -> Recipe:
     )
 
 
-def _quantised(
-    model: Network, config: StudyConfig, seen: TrainingData, precision: Precision, how: Quantisation
-) -> Network:
-    crops, _ = plain_crops(config.training, seen, how.images, seed=config.seed)
-    keras.utils.set_random_seed(config.seed)
+def _rounded(
+    model: Network, config: StudyConfig, seen: TrainingData, images: int
+) -> QuantisedNetwork:
+    """`model` with ranges and kernels for what it sees in so many crops."""
+    crops, _ = plain_crops(config.training, seen, images, seed=config.seed)
     network = QuantisedNetwork(model)
     batches = [crops[i : i + _BATCH] for i in range(0, len(crops), _BATCH)]
     network.calibrate(batches)
     network.fit_kernels(batches)
-    if precision == "dynamic":
-        return network.in_floats()
-    if precision == "int8_qat":
-        try:
-            train(network, fine_tuning(config.training, how.steps), seen, seed=config.seed)
-        except TrainingDivergedError as error:
-            raise UserError(f"training in 8-bit arithmetic failed: {error}") from None
+    return network
+
+
+def _trained_on(
+    rounded: QuantisedNetwork, model: Network, config: StudyConfig, seen: TrainingData, steps: int
+) -> QuantisedNetwork:
+    """A copy of `rounded`, which is of `model`, after so many steps in 8-bit arithmetic."""
+    keras.utils.set_random_seed(config.seed)
+    network = QuantisedNetwork(model)
+    network.set_weights(rounded.get_weights())
+    try:
+        train(network, fine_tuning(config.training, steps), seen, seed=config.seed)
+    except TrainingDivergedError as error:
+        raise UserError(f"training in 8-bit arithmetic failed: {error}") from None
     return network

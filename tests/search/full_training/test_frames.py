@@ -102,6 +102,7 @@ def test_tiles_measure_what_the_whole_image_does(network, size):
 
 def test_blocks_of_windows_are_all_windows(monkeypatch):
     monkeypatch.setattr("search.full_training.frames.BLOCK", 50)
+    monkeypatch.setattr("search.training.ssim.BLOCK", 50)
     source = Frames((64, 80))
     model, images = whole_images(convolutions, source, tile=512)
     psnrs, ssims = images.measure(1, True)

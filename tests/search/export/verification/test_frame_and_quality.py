@@ -8,10 +8,10 @@ import pytest
 from search.data.pairs import PairMeta, encoder_for
 from search.export.verification.check import CheckPicture, make_check
 from search.export.verification.frame import content_sha256, frame_count, full_frame, images_of
-from search.export.verification.quality import frame_ssim, quality
+from search.export.verification.quality import quality
 from search.metrics import psnr_db
 from search.tasks import TASKS
-from search.training.ssim import ssim
+from search.training.ssim import ssim, ssim_in_pieces
 
 TASK = replace(TASKS["bokeh"], input_shape=(20, 30, 3), output_shape=(20, 30, 3))
 
@@ -83,10 +83,12 @@ def test_ssim_in_pieces_is_ssim(size):
     # Worse to the right and below, so that pieces differ.
     ramp = np.linspace(0, 0.3, size[1])[:, None] * np.linspace(0, 1, size[0])[:, None, None]
     picture = np.clip(target + ramp * rng.standard_normal(target.shape), 0, 1).astype(np.float32)
-    assert frame_ssim(target, picture) == pytest.approx(float(ssim(target, picture)[0]), abs=1e-5)
+    assert ssim_in_pieces(target[0], picture[0]) == pytest.approx(
+        float(ssim(target, picture)[0]), abs=1e-5
+    )
     found = quality(target, 3 * picture - 1)
     assert found.psnr_db == pytest.approx(float(psnr_db(target, 3 * picture - 1)[0]))
-    assert found.ssim == frame_ssim(target, np.clip(3 * picture - 1, 0, 1))
+    assert found.ssim == ssim_in_pieces(target[0], np.clip(3 * picture[0] - 1, 0, 1))
 
 
 def test_the_check_picture_fills_frames_of_every_size(tmp_path):
