@@ -13,16 +13,6 @@ from search.export.verification.delegation import unsound_ops
 from spaces.ops.keras_backend import Network
 
 
-@pytest.fixture(scope="module")
-def model() -> Network:
-    return build()
-
-
-@pytest.fixture(scope="module")
-def frame() -> np.ndarray:
-    return np.random.default_rng(1).random((1, *SHAPE), np.float32)
-
-
 def test_fp16_weights_take_about_half(model):
     sizes = {p: len(convert(model, SHAPE, p)) for p in ("fp32", "fp16")}
     weights = 4 * model.count_params()

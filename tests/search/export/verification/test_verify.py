@@ -18,16 +18,6 @@ from spaces.ops.keras_backend import Network
 ORACLE = LatencyOracle("snapdragon-8-gen-1")
 
 
-@pytest.fixture(scope="module")
-def model() -> Network:
-    return build()
-
-
-@pytest.fixture(scope="module")
-def frame() -> np.ndarray:
-    return np.random.default_rng(1).random((1, *SHAPE), np.float32)
-
-
 @pytest.fixture
 def checked(model, frame, tmp_path):
     """Verifies a file of the model, against Keras's picture of one frame."""
