@@ -3,10 +3,12 @@
     python benchmarks/real_searches.py run FOLDER --repetitions 3
     python benchmarks/real_searches.py compare FOLDER
 
-`run` makes the studies of `real_searches.yaml`, one for each method and repetition, in FOLDER;
-what was trained is not trained again, so it may be stopped at any time. `compare` says how many
-trials and CPU-seconds each needed to reach the best score that random search has after all of its
-own, in the median of the repetitions, and what each had found after fewer.
+`run` makes the studies of `real_searches.yaml`, one for each objective, method and repetition, in
+FOLDER; what was trained is not trained again, so it may be stopped at any time. Random search does
+not know the objective, so its studies serve both. `compare` says how many trials and CPU-seconds
+each needed to reach what random search has after all of its own, in the median of the repetitions,
+and what each had found after fewer: of the best score, and of the hypervolume (PSNR against log2
+of run time, from the slowest allowed and the median PSNR of what random search trained).
 
 `answer` trains for algorithms of other packages, which `peers/on_real_training.py` runs.
 
@@ -19,13 +21,24 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from search_efficiency import EARLY_RUNGS, Study, Trained, best_scores, needed, quartiles, read
+from search_efficiency import (
+    EARLY_RUNGS,
+    OBJECTIVES,
+    Measure,
+    Study,
+    Trained,
+    best_scores,
+    hypervolumes,
+    needed,
+    quartiles,
+    read,
+)
 from trainings import train_all
 
 from search.config import StudyConfig, load_config
@@ -49,37 +62,43 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
-def config_of(options: argparse.Namespace, method: str, repetition: int) -> StudyConfig:
+def config_of(
+    options: argparse.Namespace, objective: str, method: str, repetition: int
+) -> StudyConfig:
     """The study of one method and repetition; random search gets twice the trials."""
     trials = options.trials if method == "random" else options.trials // 2
     name = f"{method.replace(', ', '-')}-{repetition}"
+    if objective == "pareto" and method != "random":
+        name = f"pareto-{name}"
+    fixed = load_config(STUDY).model_dump(mode="json", exclude_unset=True)
     settings = {
         "name": name, "trials": trials, "seed": repetition,
         "workers": options.workers, "output": options.folder,
+        "objective": {**fixed["objective"], "kind": objective},
     }  # fmt: skip
-    fixed = load_config(STUDY).model_dump(mode="json", exclude_unset=True)
     return StudyConfig.model_validate({**fixed, **settings, **METHODS[method]})
 
 
 def run(options: argparse.Namespace) -> None:
     for repetition in range(options.repetitions):
-        for method in options.methods:
-            config = config_of(options, method, repetition)
-            results = run_study(config, Silent())
-            best = results.complete[0]
-            print(f"{config.name}: {len(results.trials)} asked, best {best.log2_score:.2f}")
+        for objective in options.objectives:
+            for method in options.methods:
+                config = config_of(options, objective, method, repetition)
+                results = run_study(config, Silent())
+                best = max(trial.log2_score for trial in results.complete)
+                print(f"{config.name}: {len(results.trials)} asked, best {best:.2f}", flush=True)
 
 
-def studies_of(options: argparse.Namespace, method: str) -> list[Study]:
+def studies_of(options: argparse.Namespace, objective: str, method: str) -> list[Study]:
     """Those that are there, whole."""
     found = []
     for repetition in range(options.repetitions):
-        config = config_of(options, method, repetition)
+        config = config_of(options, objective, method, repetition)
         if (config.directory / "study.db").exists():
             study, _ = load_study(config.storage_url, config.name)
             trained = _trained(read_results(study, config))
             if len(trained) >= config.trials:
-                found.append(Study(method, "score", repetition, trained[: config.trials]))
+                found.append(Study(method, objective, repetition, trained[: config.trials]))
     return found
 
 
@@ -94,15 +113,20 @@ def _trained(results: StudyResults) -> tuple[Trained, ...]:
 
 
 def answer(options: argparse.Namespace) -> None:
-    """Print the space's choices, then for each line of choices [PSNR in dB, ms, CPU-seconds]: PSNR
-    null where they may not be trained or their training failed."""
-    config = config_of(options, "random", options.repetition)
+    """Print the space's choices, then an answer for each line ["price", choices], the run time in
+    ms, and for each line ["train", choices], [PSNR in dB, ms, CPU-seconds]: PSNR null where they
+    may not be trained or their training failed."""
+    config = config_of(options, "score", "random", options.repetition)
     space, context, data = config.search_space(), config.sampling_context(), prepare_data(config)
     _say([[c.name, c.values, {n: list(v) for n, v in c.when.items()}] for c in space.choices])
     with tempfile.TemporaryDirectory() as folder, LocalPool(1) as pool:
         for number, line in enumerate(sys.stdin):
-            architecture = space.architecture(json.loads(line))
+            asked, choices = json.loads(line)
+            architecture = space.architecture(choices)
             known = context.estimate(architecture)
+            if asked == "price":
+                _say(known.runtime_ms)
+                continue
             if infeasible_reason(known, config.objective.max_runtime_ms):
                 _say([None, known.runtime_ms, 0])
                 continue
@@ -122,28 +146,43 @@ def _say(document: Any) -> None:
 
 
 def compare(options: argparse.Namespace) -> None:
-    found = {method: studies_of(options, method) for method in options.methods}
-    for study in read(options.folder / "peers.jsonl"):
-        found.setdefault(study.method, []).append(study)
-    target = float(np.median([best_scores(study)[-1] for study in found["random"]]))
-    print(f"{target:.2f} is log2 of random search's best after {options.trials}, in the median")
-    points = [options.trials // 6, options.trials // 4, options.trials // 2]
+    """Both objectives, as far as studies of them are there."""
+    random = studies_of(options, "score", "random")
+    of_peers = list(read(options.folder / "peers.jsonl"))
+    for objective, measure in (("score", best_scores), ("pareto", _hypervolumes(random))):
+        found = {"random": random}
+        for method in [m for m in options.methods if m != "random"]:
+            found[method] = studies_of(options, objective, method)
+        for study in of_peers:
+            if study.objective == objective:
+                found.setdefault(study.method, []).append(study)
+        _print_table(objective, measure, found, options.trials)
+
+
+def _hypervolumes(random: list[Study]) -> Measure:
+    """From the slowest that may be trained and the median PSNR of what random search trained."""
+    slowest_ms = load_config(STUDY).objective.max_runtime_ms
+    assert slowest_ms is not None
+    seen_db = [t.psnr_db for study in random for t in study.trials if t.psnr_db is not None]
+    return partial(hypervolumes, reference=(float(np.log2(slowest_ms)), float(np.median(seen_db))))
+
+
+def _print_table(
+    objective: str, measure: Measure, found: dict[str, list[Study]], trials: int
+) -> None:
+    target = float(np.median([measure(study)[-1] for study in found["random"]]))
+    points = [trials // 6, trials // 4, trials // 2]
+    print(f"\n{objective}: {target:.2f} is random search's after {trials}, in the median")
     heads = "  ".join(f"after {n}" for n in points)
     print(f"{'method':22} studies reached  trials (quartiles)  CPU-s (quartiles)  {heads}")
     for method, studies in found.items():
         if studies:
-            _print_row(method, studies, target, points)
-
-
-def _print_row(method: str, studies: Sequence[Study], target: float, points: Sequence[int]) -> None:
-    reached = [needed(study, best_scores(study), target) for study in studies]
-    trials, cpu_s = (quartiles([pair[i] for pair in reached]) for i in (0, 1))
-    count = sum(np.isfinite(trial) for trial, _ in reached)
-    after = [
-        float(np.median([best_scores(study)[n - 1] - target for study in studies])) for n in points
-    ]
-    shown = "  ".join(f"{value:+8.2f}" for value in after)
-    print(f"{method:22} {len(studies):7} {count:7}  {trials:>18}  {cpu_s:>17}  {shown}")
+            reached = [needed(study, measure(study), target) for study in studies]
+            needs = "  ".join(f"{quartiles([pair[i] for pair in reached]):>18}" for i in (0, 1))
+            count = sum(np.isfinite(trial) for trial, _ in reached)
+            after = [np.median([measure(s)[n - 1] for s in studies]) - target for n in points]
+            shown = "  ".join(f"{value:+8.2f}" for value in after)
+            print(f"{method:22} {len(studies):7} {count:7}  {needs}  {shown}")
 
 
 def main() -> None:
@@ -157,6 +196,7 @@ def main() -> None:
         command.add_argument("--repetitions", type=int, default=3)
         command.add_argument("--trials", type=int, default=60, help="of random search")
         command.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+        command.add_argument("--objectives", nargs="+", choices=OBJECTIVES, default=["score"])
         command.add_argument("--workers", type=int, default=2)
         command.add_argument("--repetition", type=int, default=0, help="of `answer`")
         command.set_defaults(call=call)

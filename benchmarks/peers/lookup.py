@@ -18,6 +18,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -36,65 +37,82 @@ class FinishedError(BaseException):
 class Study:
     """One study of a method: it asks for PSNR and run time and is charged for each training."""
 
-    def __init__(self, document: Mapping[str, Any], seed: int, trials: int) -> None:
-        self._every_choice = document["choices"]
-        self.choices: dict[str, list[Any]] = {
-            name: values for name, values, _ in self._every_choice if len(values) > 1
-        }
+    def __init__(self, every_choice: Choices, trials: int) -> None:
+        self._every_choice = every_choice
+        self.choices = {name: values for name, values, _ in every_choice if len(values) > 1}
         self.trials = trials
+        self.results: list[list[float | None]] = []
+        self._spent_s = 0.0
+        self._asked = 0
+
+    def key(self, config: Mapping[str, Any]) -> str:
+        """The architecture of a configuration, which may hold more than the architecture has."""
+        return json.dumps(self.made(config), sort_keys=True)
+
+    def made(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The choices of an architecture: those of a configuration that there are."""
+        made: dict[str, Any] = {}
+        for name, values, when in self._every_choice:
+            if all(made.get(other) in allowed for other, allowed in when.items()):
+                made[name] = config.get(name, values[0])
+        return made
+
+    def psnr_and_runtime(self, config: Mapping[str, Any]) -> tuple[float, float]:
+        """Train in full: PSNR in dB, and the run time in ms. Raises FinishedError."""
+        raise NotImplementedError
+
+    def runtime_ms(self, config: Mapping[str, Any]) -> float:
+        """Predicted; free of charge."""
+        raise NotImplementedError
+
+    def _asked_again(self) -> None:
+        """Count a question. Raises FinishedError after the last one of a study."""
+        self._asked += 1
+        if len(self.results) >= self.trials or self._asked >= MOST_ASKED:
+            raise FinishedError
+
+
+class TableStudy(Study):
+    """Of the tabular benchmark."""
+
+    def __init__(self, document: Mapping[str, Any], seed: int, trials: int) -> None:
+        super().__init__(document["choices"], trials)
         self._seed = seed % len(document["seeds"])
         self._known = {
             json.dumps(entry["choices"], sort_keys=True): entry
             for entry in document["architectures"]
         }
         self._trained: set[str] = set()
-        self._asked = 0
-        self._spent_s = 0.0
         self._began_s = time.process_time()
-        self.results: list[list[float | None]] = []
-
-    def entry(self, config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-        """The architecture of a configuration, which may hold more than the architecture has."""
-        key = json.dumps(made_of(self._every_choice, config), sort_keys=True)
-        return key, self._known[key]
 
     def psnr_and_runtime(self, config: Mapping[str, Any]) -> tuple[float, float]:
-        """Train in full: PSNR in dB, and the run time in ms. Raises FinishedError."""
+        """As the table has it."""
         *_, (_, psnr_db) = self.curve(config)
         self.finish(config, psnr_db)
         return psnr_db, self.runtime_ms(config)
 
     def curve(self, config: Mapping[str, Any]) -> list[tuple[int, float]]:
         """(step, PSNR in dB) at every rung, the last one that of the whole training."""
-        return [tuple(point) for point in self.entry(config)[1]["runs"][self._seed]["curve"]]
+        return [tuple(point) for point in self._run(config)["curve"]]
 
     def runtime_ms(self, config: Mapping[str, Any]) -> float:
-        """Predicted; free of charge."""
-        return float(self.entry(config)[1]["runtime_ms"])
+        """As the table has it."""
+        return float(self._known[self.key(config)]["runtime_ms"])
 
     def finish(
         self, config: Mapping[str, Any], psnr_db: float | None, step: int | None = None
     ) -> None:
         """Charge for a training, whole or until the rung `step`. Raises FinishedError."""
-        key, entry = self.entry(config)
-        run = entry["runs"][self._seed]
-        self._asked += 1
+        key, run = self.key(config), self._run(config)
         if key not in self._trained:
             self._trained.add(key)
             self._spent_s += run["seconds"][str(step or run["curve"][-1][0])]
             cpu_s = self._spent_s + time.process_time() - self._began_s
-            self.results.append([psnr_db, round(entry["runtime_ms"], 4), round(cpu_s, 2)])
-        if len(self.results) >= self.trials or self._asked >= MOST_ASKED:
-            raise FinishedError
+            self.results.append([psnr_db, round(self.runtime_ms(config), 4), round(cpu_s, 2)])
+        self._asked_again()
 
-
-def made_of(every_choice: Choices, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The choices of an architecture: those of a configuration that there are."""
-    made: dict[str, Any] = {}
-    for name, values, when in every_choice:
-        if all(made.get(other) in allowed for other, allowed in when.items()):
-            made[name] = config.get(name, values[0])
-    return made
+    def _run(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self._known[self.key(config)]["runs"][self._seed]
 
 
 def score(psnr_db: float, runtime_ms: float) -> float:
@@ -102,12 +120,15 @@ def score(psnr_db: float, runtime_ms: float) -> float:
     return 2 * psnr_db - math.log2(runtime_ms)
 
 
-Method = Callable[[Study, int], None]
-"""(study, seed): asks the study until it raises FinishedError."""
+Method = Callable[[Any, int], None]
+"""(study, seed): asks the study, some a `TableStudy` alone, until it raises FinishedError."""
+
+Methods = Mapping[tuple[str, str], Method]
+"""By (name, objective)."""
 
 
-def main(methods: Mapping[tuple[str, str], Method]) -> None:
-    """Run `methods`, by (name, objective), and append a line for each repetition."""
+def main(methods: Methods) -> None:
+    """Run `methods` on the table that the command line names."""
     parser = argparse.ArgumentParser()
     parser.add_argument("lookup", type=Path)
     parser.add_argument("file", type=Path)
@@ -115,14 +136,28 @@ def main(methods: Mapping[tuple[str, str], Method]) -> None:
     parser.add_argument("--trials", type=int, default=100)
     options = parser.parse_args()
     document = json.loads(options.lookup.read_text())
-    lines = options.file.read_text().splitlines() if options.file.exists() else []
+
+    def table(repetition: int) -> AbstractContextManager[TableStudy]:
+        return contextlib.nullcontext(TableStudy(document, repetition, options.trials))
+
+    run_all(methods, table, options.repetitions, options.file)
+
+
+def run_all(
+    methods: Methods,
+    made: Callable[[int], AbstractContextManager[Study]],
+    repetitions: int,
+    file: Path,
+) -> None:
+    """Run each method's studies, made for a repetition, and append a line for each; what stands
+    in the file is not run again."""
+    lines = file.read_text().splitlines() if file.exists() else []
     done = {tuple(json.loads(line)[:3]) for line in lines}
-    for (name, objective), method in methods.items():
-        for repetition in range(options.repetitions):
+    for repetition in range(repetitions):
+        for (name, objective), method in methods.items():
             if (name, objective, repetition) in done:
                 continue
-            study = Study(document, repetition, options.trials)
-            with contextlib.suppress(FinishedError):
+            with made(repetition) as study, contextlib.suppress(FinishedError):
                 method(study, repetition)
-            with options.file.open("a") as file:
-                file.write(json.dumps([name, objective, repetition, study.results]) + "\n")
+            with file.open("a") as out:
+                out.write(json.dumps([name, objective, repetition, study.results]) + "\n")

@@ -14,7 +14,7 @@ from archai.discrete_search.api.archai_model import ArchaiModel
 from archai.discrete_search.api.model_evaluator import ModelEvaluator
 from archai.discrete_search.api.search_objectives import SearchObjectives
 from archai.discrete_search.api.search_space import EvolutionarySearchSpace
-from lookup import Study, main
+from lookup import Methods, Study, main
 from overrides import overrides
 
 
@@ -25,7 +25,7 @@ class Space(EvolutionarySearchSpace):
         self.study, self.rng = study, random.Random(seed)
 
     def _model(self, config: dict[str, Any]) -> ArchaiModel:
-        return ArchaiModel(arch=config, archid=self.study.entry(config)[0])
+        return ArchaiModel(arch=config, archid=self.study.key(config))
 
     @overrides
     def random_sample(self) -> ArchaiModel:
@@ -96,4 +96,7 @@ def evolution(study: Study, seed: int) -> None:
         ).search()  # fmt: skip
 
 
-main({("Archai evolution", "pareto"): evolution})
+METHODS: Methods = {("Archai evolution", "pareto"): evolution}
+
+if __name__ == "__main__":
+    main(METHODS)

@@ -9,7 +9,7 @@ import tempfile
 from typing import Any
 
 import keras_tuner
-from lookup import Study, main, score
+from lookup import Methods, Study, main, score
 
 
 def bayesian(study: Study, seed: int) -> None:
@@ -37,4 +37,7 @@ def bayesian(study: Study, seed: int) -> None:
         ).search(verbose=0)
 
 
-main({("Keras Tuner Bayesian", "score"): bayesian})
+METHODS: Methods = {("Keras Tuner Bayesian", "score"): bayesian}
+
+if __name__ == "__main__":
+    main(METHODS)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from lookup import Method, Study, main, score
+from lookup import Method, Methods, Study, TableStudy, main, score
 from syne_tune.backend.trial_status import Trial
 from syne_tune.config_space import choice, ordinal
 from syne_tune.optimizer.baselines import ASHA, CQR, EHVI, REA, TPE, BOTorch
@@ -86,7 +86,7 @@ def _to_the_end(study: Study, scheduler: Any, measures: Measures) -> None:
         asking.tell(trial, measures(*study.psnr_and_runtime(trial.config)))
 
 
-def asha(study: Study, seed: int) -> None:
+def asha(study: TableStudy, seed: int) -> None:
     """ASHA: random proposals, stopped at rungs."""
     scheduler = ASHA(
         space_of(study), metric="score", time_attr="step", max_t=600, do_minimize=False,
@@ -95,7 +95,7 @@ def asha(study: Study, seed: int) -> None:
     _in_rungs(study, seed, scheduler, as_score)
 
 
-def moasha(study: Study, seed: int) -> None:
+def moasha(study: TableStudy, seed: int) -> None:
     """MOASHA: the same of two objectives, by non-dominated sorting."""
     scheduler = MOASHA(
         space_of(study), ["error", "log2_ms"], time_attr="step", max_t=600, random_seed=seed,
@@ -104,7 +104,7 @@ def moasha(study: Study, seed: int) -> None:
     _in_rungs(study, seed, scheduler, as_two)
 
 
-def _in_rungs(study: Study, seed: int, scheduler: Any, measures: Measures) -> None:
+def _in_rungs(study: TableStudy, seed: int, scheduler: Any, measures: Measures) -> None:
     np.random.seed(seed)  # noqa: NPY002 - which Syne Tune's brackets and samples draw from
     for number in range(10**6):
         config = scheduler.suggest().config
@@ -121,7 +121,7 @@ def _in_rungs(study: Study, seed: int, scheduler: Any, measures: Measures) -> No
                 break
 
 
-METHODS: dict[tuple[str, str], Method] = {
+METHODS: Methods = {
     ("Syne Tune REA", "score"): single(REA, population_size=POPULATION, sample_size=TOURNAMENT),
     ("Syne Tune CQR", "score"): single(CQR),
     ("Syne Tune KDE (TPE)", "score"): single(TPE),
