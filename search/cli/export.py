@@ -12,6 +12,7 @@ import typer
 
 from search.errors import UserError
 from search.export.variant import (
+    DEFAULT_FRAMES,
     DEFAULT_PRECISIONS,
     DEFAULT_QUANTISATION,
     PRECISIONS,
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from search.export.bundle import Bundle
     from search.study.results import StudyResults
 
-FRAMES = 2
-"""Full frames that files are verified on: Full HD takes a CPU seconds each."""
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -39,7 +37,7 @@ class Wanted:
 
     precisions: tuple[str, ...] = DEFAULT_PRECISIONS
     resolutions: tuple[str, ...] = ()
-    images: int = FRAMES
+    images: int = DEFAULT_FRAMES
     force: bool = False
     quantisation: Quantisation = DEFAULT_QUANTISATION
 
@@ -79,7 +77,7 @@ def export(
     ] = DEFAULT_QUANTISATION.steps,
     images: Annotated[
         int, typer.Option(min=1, max=100, help="Full frames to verify each file on, at most.")
-    ] = FRAMES,
+    ] = DEFAULT_FRAMES,
     force: Annotated[
         bool, typer.Option("--force", help="Write the files even if a check fails.")
     ] = False,

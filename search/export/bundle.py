@@ -28,6 +28,7 @@ from .report.text import as_html, as_markdown
 from .source import Trained, read_weights, trained_weights
 from .trained_model import TrainedModel, open_model
 from .variant import (
+    DEFAULT_FRAMES,
     DEFAULT_PRECISIONS,
     DEFAULT_QUANTISATION,
     Quantisation,
@@ -107,7 +108,7 @@ def export_trial(
     source: Trained | None = None,
     precisions: Sequence[str] = DEFAULT_PRECISIONS,
     sizes: Sequence[tuple[int, int]] = (),
-    images: int = 2,
+    images: int = DEFAULT_FRAMES,
     force: bool = False,
     quantisation: Quantisation = DEFAULT_QUANTISATION,
 ) -> Bundle:

@@ -38,7 +38,7 @@ def trained_weights(results: StudyResults, trial: int | None) -> Trained:
         if architecture is None:
             raise UserError(f"study {config.name} has no complete trial to export yet")
     else:
-        record = next((t for t in results.trials if t.number == trial), None)
+        record = results.trial(trial)
         if record is None or record.status != "complete" or record.architecture is None:
             status = record.status if record else "not there"
             raise UserError(f"trial {trial} of study {config.name} is {status}: nothing to export")

@@ -16,6 +16,9 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "dynamic", "int8", "int8_qa
 DEFAULT_PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 """What a phone's GPU runs; integers are for CPUs and NPUs, and cost quality."""
 
+DEFAULT_FRAMES = 2
+"""Full frames that files are verified on: Full HD takes a CPU seconds each."""
+
 INTEGER: frozenset[Precision] = frozenset({"int8", "int8_qat"})
 """Those that compute in 8 bits."""
 

@@ -78,7 +78,7 @@ def chosen_architecture(results: StudyResults, trial: int | None) -> Architectur
         if results.winner is None:
             raise UserError(f"study {name} has no complete trial to train yet: give --trial")
         return results.winner
-    record = next((t for t in results.trials if t.number == trial), None)
+    record = results.trial(trial)
     if record is None:
         raise UserError(f"study {name} has no trial {trial}")
     if record.architecture is None:

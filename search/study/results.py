@@ -138,6 +138,10 @@ class StudyResults:
         values = [*(t.lpips for t in self.trials), *(f.lpips for f in self.finals)]
         return any(value is not None for value in values)
 
+    def trial(self, number: int) -> TrialRecord | None:
+        """The trial of that number, None where there is none."""
+        return next((trial for trial in self.trials if trial.number == number), None)
+
     @property
     def best(self) -> TrialRecord | None:
         """The complete trial with the best score in brief training."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from latency import Graph, LatencyOracle, load_profile
+from latency import Graph, LatencyEstimate, LatencyOracle, load_profile
 from latency.graph import GraphError
 from search.data.pairs import encoder_for
 from search.errors import UserError
 from search.export.record import StoredBundle, StoredFile, graph_of
 from search.networks import Candidate, candidate
 
-from .bounds import BOUNDS, too_far
+from .bounds import BOUNDS, not_for_gpu, too_far
 from .check import CHECK, Checked, CheckPicture, read_check
-from .delegation import checked_ops, unsound_ops
+from .delegation import CheckedOp, checked_ops, left_to_cpu, unsound_ops
 
 TOLERANCE_DB = 0.02
 """How far the check picture's PSNR may be from the recorded one: other CPUs round otherwise."""
@@ -87,20 +88,27 @@ class Again:
         try:
             content = self.bundle.content(file)
             graph = graph_of(content, self.bundle.path(file))
-            problems = self._graph_problems(file, graph)
-            if problems:
-                return Finding(name, "", tuple(problems))
+            flaws = [f"not a sound export: {flaw}" for flaw in unsound_ops(graph)]
+            wrong = self._shape_problems(file, graph)
+            if wrong:
+                return Finding(name, "", (*flaws, *wrong))
+            latency = self._oracle.predict(graph)
+            ops = checked_ops(graph, self._oracle.profile.gpu)
+            if BOUNDS[file.variant.precision].for_gpu:
+                flaws += not_for_gpu(left_to_cpu(ops), self._as_priced(file, latency))
+            if flaws:
+                return Finding(name, "", tuple(flaws))
             checked = self._picture.check(content, file.variant, self._encode)
         except (UserError, GraphError) as error:
             return Finding(name, "", (str(error),))
         told = (
-            f"{self._delegated(graph)}, {self._predicted(file, graph)}, check picture "
+            f"{_delegated(ops)}, {_predicted(file, latency)}, check picture "
             f"{checked.psnr_db:.2f} dB, largest error {checked.max_error:.1e}"
         )
         forced = [f"failed when it was exported, by force: {why}" for why in file.failures]
         return Finding(name, told, (*_picture_problems(file, checked), *forced))
 
-    def _graph_problems(self, file: StoredFile, graph: Graph) -> list[str]:
+    def _shape_problems(self, file: StoredFile, graph: Graph) -> list[str]:
         shape, scale = file.variant.input_shape, self.bundle.task.scale
         output = (scale * shape[0], scale * shape[1], 3)
         problems = []
@@ -112,43 +120,35 @@ class Again:
             if [(t.shape, t.dtype) for t in found] != [(wanted, "float32")]:
                 shown = ", ".join(f"{t.dtype} {'x'.join(map(str, t.shape))}" for t in found)
                 problems.append(f"{what} {shown}, not float32 {'x'.join(map(str, wanted))}")
-        if not problems and BOUNDS[file.variant.precision].for_gpu:
-            problems += self._gpu_problems(file, graph)
-        return [*(f"not a sound export: {flaw}" for flaw in unsound_ops(graph)), *problems]
-
-    def _gpu_problems(self, file: StoredFile, graph: Graph) -> list[str]:
-        latency = self._oracle.predict(graph)
-        problems = [
-            f"left to the CPU by the GPU delegate: op {f.op_index} {f.kind}: {f.reason}"
-            for f in latency.fallbacks
-        ]
-        traced = self._network.trace(*file.variant.input_shape[:2])
-        if latency.launches != self._oracle.predict(traced).launches:
-            problems.append("lowers to other kernels than the network of its record")
         return problems
 
-    def _delegated(self, graph: Graph) -> str:
-        ops = checked_ops(graph, self._oracle.profile.gpu)
-        left = sum(op.place == "CPU" for op in ops)
-        return f"{left} of {len(ops)} ops on the CPU" if left else f"all {len(ops)} ops on the GPU"
-
-    def _predicted(self, file: StoredFile, graph: Graph) -> str:
-        now = self._oracle.predict(graph)
-        told = f"predicted {now.ms:.2f} ms ({now.low_ms:.2f} to {now.high_ms:.2f})"
-        was = (file.predicted_ms, file.low_ms, file.high_ms)
-        same = all(
-            math.isclose(a, b, rel_tol=1e-6)
-            for a, b in zip(was, (now.ms, now.low_ms, now.high_ms), strict=True)
-        )
-        if same:
-            return told
-        return f"{told} by a profile that has changed, {file.predicted_ms:.2f} ms when exported"
+    def _as_priced(self, file: StoredFile, latency: LatencyEstimate) -> bool:
+        """Whether the file has the kernels of its record's network."""
+        traced = self._network.trace(*file.variant.input_shape[:2])
+        return latency.launches == self._oracle.predict(traced).launches
 
 
 def verify_again(bundle: StoredBundle) -> list[Finding]:
     """All files of `bundle`: see `Again`."""
     again = Again(bundle)
     return [*(again.file(file) for file in bundle.files.values()), *again.others()]
+
+
+def _delegated(ops: Sequence[CheckedOp]) -> str:
+    left = len(left_to_cpu(ops))
+    return f"{left} of {len(ops)} ops on the CPU" if left else f"all {len(ops)} ops on the GPU"
+
+
+def _predicted(file: StoredFile, now: LatencyEstimate) -> str:
+    told = f"predicted {now.ms:.2f} ms ({now.low_ms:.2f} to {now.high_ms:.2f})"
+    was = (file.predicted_ms, file.low_ms, file.high_ms)
+    same = all(
+        math.isclose(a, b, rel_tol=1e-6)
+        for a, b in zip(was, (now.ms, now.low_ms, now.high_ms), strict=True)
+    )
+    if same:
+        return told
+    return f"{told} by a profile that has changed, {file.predicted_ms:.2f} ms when exported"
 
 
 def _picture_problems(file: StoredFile, checked: Checked) -> list[str]:

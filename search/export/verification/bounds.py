@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from search.export.variant import Precision
@@ -40,3 +40,10 @@ def too_far(precision: Precision, max_error: float) -> list[str]:
     if bound is None or max_error <= bound:
         return []
     return [f"differs from Keras by {max_error:.2g}, more than {bound:g}"]
+
+
+def not_for_gpu(fallbacks: Sequence[str], same_kernels: bool) -> list[str]:
+    """Why a file is no good on a GPU, of what is left to the CPU and whether it has the kernels
+    that the search priced."""
+    found = [f"left to the CPU by the GPU delegate: {fallback}" for fallback in fallbacks]
+    return found if same_kernels else [*found, "lowers to other kernels than the search priced"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,6 +46,11 @@ def checked_ops(graph: Graph, gpu: Gpu) -> tuple[CheckedOp, ...]:
         )
         for op in told.ops
     )
+
+
+def left_to_cpu(ops: Iterable[CheckedOp]) -> tuple[str, ...]:
+    """Which of `ops` the GPU delegate leaves to the CPU, and why."""
+    return tuple(f"op {op.index} {op.kind}: {op.why}" for op in ops if op.place == "CPU")
 
 
 def unsound_ops(graph: Graph) -> list[str]:

@@ -14,9 +14,9 @@ from latency import LatencyEstimate, LatencyOracle, read_tflite
 from latency.graph import Graph, Shape
 from search.export.variant import Variant
 
-from .bounds import BOUNDS, too_far
+from .bounds import BOUNDS, not_for_gpu, too_far
 from .check import Checked
-from .delegation import CheckedOp, checked_ops, unsound_ops
+from .delegation import CheckedOp, checked_ops, left_to_cpu, unsound_ops
 from .quality import Quality, mean_quality, quality
 from .reference import Reference, References
 from .running import run_file
@@ -64,7 +64,7 @@ class Verification:
     @property
     def fallbacks(self) -> tuple[str, ...]:
         """The ops that the GPU delegate leaves to the CPU, and why."""
-        return tuple(f"op {op.index} {op.kind}: {op.why}" for op in self.ops if op.place == "CPU")
+        return left_to_cpu(self.ops)
 
     @property
     def delegated(self) -> bool:
@@ -150,9 +150,7 @@ def failures_of(found: Verification) -> list[str]:
     if not found.loss_db <= bound.loss_db:  # Not-a-number fails, too.
         failures.append(f"loses {found.loss_db:.3f} dB, more than {bound.loss_db:g} dB")
     if bound.for_gpu:
-        failures += [f"left to the CPU by the GPU delegate: {f}" for f in found.fallbacks]
-        if not found.same_kernels:
-            failures.append("lowers to other kernels than the search priced")
+        failures += not_for_gpu(found.fallbacks, found.same_kernels)
     return failures
 
 

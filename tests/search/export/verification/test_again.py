@@ -4,6 +4,8 @@ import hashlib
 import json
 import math
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -131,10 +133,20 @@ def test_a_check_picture_of_wrong_shapes_is_not_run(bundle):
     assert "check.npz is damaged: its SHA-256 is not" in problems(bundle)[FP32][0]
 
 
+def test_it_needs_no_tensorflow(plain):
+    script = (
+        "import sys; from pathlib import Path; from search.export.record import read_bundle; "
+        "from search.export.verification.again import verify_again; "
+        "found = verify_again(read_bundle(Path(sys.argv[1]))); "
+        "sys.exit(any(f.problems for f in found) or 'tensorflow' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(plain)], check=True)
+
+
 def test_other_ops_and_another_resolution_are_noticed(bundle):
     other = Network(lambda ops, x: ops.depth_to_space(ops.conv(x, 12), 2), 4)
     put(bundle, convert(other, (16, 24, 4)))
-    assert problems(bundle)[FP32] == ("lowers to other kernels than the network of its record",)
+    assert problems(bundle)[FP32] == ("lowers to other kernels than the search priced",)
     put(bundle, EditableFile((bundle / FP32).read_bytes()).resized((32, 24)))
     assert problems(bundle)[FP32] == (
         "takes float32 1x32x24x4, not float32 1x16x24x4",
