@@ -6,7 +6,7 @@
 `run` makes the studies of `real_searches.yaml`, one for each objective, method and repetition, in
 FOLDER; what was trained is not trained again, so it may be stopped at any time. Random search does
 not know the objective, so its studies serve both. `compare` says how many trials and CPU-seconds
-each needed to reach what random search has after all of its own, in the median of the repetitions,
+each needed to reach what random search has after all of them, in the median of the repetitions,
 and what each had found after fewer: of the best score, and of the hypervolume (PSNR against log2
 of run time, from the slowest allowed and the median PSNR of what random search trained).
 
@@ -65,14 +65,13 @@ METHODS: dict[str, dict[str, Any]] = {
 def config_of(
     options: argparse.Namespace, objective: str, method: str, repetition: int
 ) -> StudyConfig:
-    """The study of one method and repetition; random search gets twice the trials."""
-    trials = options.trials if method == "random" else options.trials // 2
+    """The study of one method and repetition."""
     name = f"{method.replace(', ', '-')}-{repetition}"
     if objective == "pareto" and method != "random":
         name = f"pareto-{name}"
     fixed = load_config(STUDY).model_dump(mode="json", exclude_unset=True)
     settings = {
-        "name": name, "trials": trials, "seed": repetition,
+        "name": name, "trials": options.trials, "seed": repetition,
         "workers": options.workers, "output": options.folder,
         "objective": {**fixed["objective"], "kind": objective},
     }  # fmt: skip
@@ -171,18 +170,25 @@ def _print_table(
     objective: str, measure: Measure, found: dict[str, list[Study]], trials: int
 ) -> None:
     target = float(np.median([measure(study)[-1] for study in found["random"]]))
-    points = [trials // 6, trials // 4, trials // 2]
+    points = [trials // 4, trials // 2, trials]
     print(f"\n{objective}: {target:.2f} is random search's after {trials}, in the median")
-    heads = "  ".join(f"after {n}" for n in points)
+    heads = "  ".join(f"{f'after {n}':>22}" for n in points)
     print(f"{'method':22} studies reached  trials (quartiles)  CPU-s (quartiles)  {heads}")
     for method, studies in found.items():
         if studies:
             reached = [needed(study, measure(study), target) for study in studies]
             needs = "  ".join(f"{quartiles([pair[i] for pair in reached]):>18}" for i in (0, 1))
             count = sum(np.isfinite(trial) for trial, _ in reached)
-            after = [np.median([measure(s)[n - 1] for s in studies]) - target for n in points]
-            shown = "  ".join(f"{value:+8.2f}" for value in after)
+            shown = "  ".join(f"{_after(n, measure, studies, target):>22}" for n in points)
             print(f"{method:22} {len(studies):7} {count:7}  {needs}  {shown}")
+
+
+def _after(trials: int, measure: Measure, studies: list[Study], target: float) -> str:
+    """Median and extremes over the studies, less the target; empty where they ended before."""
+    if any(len(study.trials) < trials for study in studies):
+        return ""
+    found = [measure(study)[trials - 1] - target for study in studies]
+    return f"{np.median(found):+.2f} ({min(found):+.2f} to {max(found):+.2f})"
 
 
 def main() -> None:
@@ -194,7 +200,7 @@ def main() -> None:
         command = commands.add_parser(call.__name__)
         command.add_argument("folder", type=Path)
         command.add_argument("--repetitions", type=int, default=3)
-        command.add_argument("--trials", type=int, default=60, help="of random search")
+        command.add_argument("--trials", type=int, default=60, help="of each study")
         command.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
         command.add_argument("--objectives", nargs="+", choices=OBJECTIVES, default=["score"])
         command.add_argument("--workers", type=int, default=2)
