@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from importlib import import_module
@@ -82,9 +83,11 @@ def main() -> None:
     @contextlib.contextmanager
     def trained(repetition: int) -> Iterator[Study]:
         command = [options.lensnas, str(SCRIPT), "answer", str(options.folder)]
+        # Keras Tuner is run with a backend of its own, which is no good for training.
+        env = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
         with subprocess.Popen(
             [*command, "--repetition", str(repetition)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env,
         ) as trainer:  # fmt: skip
             assert trainer.stdin is not None
             assert trainer.stdout is not None
