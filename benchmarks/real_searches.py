@@ -34,6 +34,7 @@ from search_efficiency import (
     Study,
     Trained,
     best_scores,
+    choices_of,
     hypervolumes,
     needed,
     quartiles,
@@ -67,7 +68,9 @@ def config_of(
 ) -> StudyConfig:
     """The study of one method and repetition."""
     name = f"{method.replace(', ', '-')}-{repetition}"
-    if objective == "pareto" and method != "random":
+    if method == "random":
+        objective = "score"
+    elif objective == "pareto":
         name = f"pareto-{name}"
     fixed = load_config(STUDY).model_dump(mode="json", exclude_unset=True)
     settings = {
@@ -84,7 +87,7 @@ def run(options: argparse.Namespace) -> None:
             for method in options.methods:
                 config = config_of(options, objective, method, repetition)
                 results = run_study(config, Silent())
-                best = max(trial.log2_score for trial in results.complete)
+                best = results.complete[0].log2_score
                 print(f"{config.name}: {len(results.trials)} asked, best {best:.2f}", flush=True)
 
 
@@ -117,7 +120,7 @@ def answer(options: argparse.Namespace) -> None:
     may not be trained or their training failed."""
     config = config_of(options, "score", "random", options.repetition)
     space, context, data = config.search_space(), config.sampling_context(), prepare_data(config)
-    _say([[c.name, c.values, {n: list(v) for n, v in c.when.items()}] for c in space.choices])
+    _say(choices_of(space))
     with tempfile.TemporaryDirectory() as folder, LocalPool(1) as pool:
         for number, line in enumerate(sys.stdin):
             asked, choices = json.loads(line)
@@ -126,18 +129,16 @@ def answer(options: argparse.Namespace) -> None:
             if asked == "price":
                 _say(known.runtime_ms)
                 continue
-            if infeasible_reason(known, config.objective.max_runtime_ms):
-                _say([None, known.runtime_ms, 0])
-                continue
-            job = Job(
-                str(number), architecture, config.training, data, config.seed,
-                Path(folder) / str(number),
-            )  # fmt: skip
-            ((_, outcome),) = train_all(pool, [job])
-            if isinstance(outcome, Failed):
-                _say([None, known.runtime_ms, 0])
-            else:
-                _say([outcome.psnr_db, known.runtime_ms, outcome.seconds["cpu"]])
+            psnr_db, cpu_s = None, 0.0
+            if not infeasible_reason(known, config.objective.max_runtime_ms):
+                job = Job(
+                    str(number), architecture, config.training, data, config.seed,
+                    Path(folder) / str(number),
+                )  # fmt: skip
+                ((_, outcome),) = train_all(pool, [job])
+                if not isinstance(outcome, Failed):
+                    psnr_db, cpu_s = outcome.psnr_db, outcome.seconds["cpu"]
+            _say([psnr_db, known.runtime_ms, cpu_s])
 
 
 def _say(document: Any) -> None:
@@ -176,18 +177,19 @@ def _print_table(
     print(f"{'method':22} studies reached  trials (quartiles)  CPU-s (quartiles)  {heads}")
     for method, studies in found.items():
         if studies:
-            reached = [needed(study, measure(study), target) for study in studies]
+            values = [measure(study) for study in studies]
+            reached = [needed(s, v, target) for s, v in zip(studies, values, strict=True)]
             needs = "  ".join(f"{quartiles([pair[i] for pair in reached]):>18}" for i in (0, 1))
             count = sum(np.isfinite(trial) for trial, _ in reached)
-            shown = "  ".join(f"{_after(n, measure, studies, target):>22}" for n in points)
+            shown = "  ".join(f"{_after(n, values, target):>22}" for n in points)
             print(f"{method:22} {len(studies):7} {count:7}  {needs}  {shown}")
 
 
-def _after(trials: int, measure: Measure, studies: list[Study], target: float) -> str:
-    """Median and extremes over the studies, less the target; empty where they ended before."""
-    if any(len(study.trials) < trials for study in studies):
+def _after(trials: int, values: list[list[float]], target: float) -> str:
+    """Median and extremes over the studies, less the target; empty where one ended before."""
+    if any(len(of_study) < trials for of_study in values):
         return ""
-    found = [measure(study)[trials - 1] - target for study in studies]
+    found = [of_study[trials - 1] - target for of_study in values]
     return f"{np.median(found):+.2f} ({min(found):+.2f} to {max(found):+.2f})"
 
 

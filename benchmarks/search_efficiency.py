@@ -39,6 +39,7 @@ from search.replay import Probes, Row, TrainedTable, read_probes, read_table, re
 from search.report.hypervolume import Point, front_history, hypervolume, hypervolume_history
 from search.study.estimate import Estimate
 from spaces.architecture import Architecture
+from spaces.space import SearchSpace
 
 RUNGS = {"rungs": [200, 400]}
 EARLY_RUNGS = {"rungs": [75, 200, 400]}
@@ -148,7 +149,7 @@ def lookup(options: argparse.Namespace) -> None:
     table = read_table(options.table)
     known, space = estimates(table), study_of(table, trials=1).search_space()
     document = {
-        "choices": [[c.name, c.values, dict(c.when)] for c in space.choices],
+        "choices": choices_of(space),
         "seeds": table.seeds,
         "architectures": [
             {
@@ -160,6 +161,11 @@ def lookup(options: argparse.Namespace) -> None:
         ],
     }
     options.file.write_text(json.dumps(document))
+
+
+def choices_of(space: SearchSpace) -> list[Any]:
+    """As `peers/lookup.py` reads them, for JSON."""
+    return [[c.name, c.values, dict(c.when)] for c in space.choices]
 
 
 def _run_of(row: Row, steps: int, seed: int) -> dict[str, Any]:

@@ -93,7 +93,8 @@ class TableStudy(Study):
 
     def curve(self, config: Mapping[str, Any]) -> list[tuple[int, float]]:
         """(step, PSNR in dB) at every rung, the last one that of the whole training."""
-        return [tuple(point) for point in self._run(config)["curve"]]
+        run = self._known[self.key(config)]["runs"][self._seed]
+        return [tuple(point) for point in run["curve"]]
 
     def runtime_ms(self, config: Mapping[str, Any]) -> float:
         """As the table has it."""
@@ -103,16 +104,15 @@ class TableStudy(Study):
         self, config: Mapping[str, Any], psnr_db: float | None, step: int | None = None
     ) -> None:
         """Charge for a training, whole or until the rung `step`. Raises FinishedError."""
-        key, run = self.key(config), self._run(config)
+        key = self.key(config)
         if key not in self._trained:
+            entry = self._known[key]
+            run = entry["runs"][self._seed]
             self._trained.add(key)
             self._spent_s += run["seconds"][str(step or run["curve"][-1][0])]
             cpu_s = self._spent_s + time.process_time() - self._began_s
-            self.results.append([psnr_db, round(self.runtime_ms(config), 4), round(cpu_s, 2)])
+            self.results.append([psnr_db, round(entry["runtime_ms"], 4), round(cpu_s, 2)])
         self._asked_again()
-
-    def _run(self, config: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self._known[self.key(config)]["runs"][self._seed]
 
 
 def score(psnr_db: float, runtime_ms: float) -> float:
